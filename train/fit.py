@@ -1,0 +1,349 @@
+"""Trains a network: one folder a run, a checkpoint each epoch, and a resume that goes on exactly.
+
+The shipped recipe (``python -m train fit --run runs/lite0``): about 50 minutes on two AVX-512 cores
+when nothing else runs on them. What came out of it stands in ``train/LOG.md``.
+"""
+
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from train.augment import random_view
+from train.dataset import Collection, Frames, Record, load_frames, true_centre_square
+from train.models import SEED_CNN_SIZE, build_classifier, build_seed_cnn
+from webapp.imaging import model_input
+from webapp.labels import CLASSES, MALIGNANT_INDICES
+
+CHECKPOINT: Final = "checkpoint.keras"
+CLASSIFIER: Final = "classifier.keras"
+SEED_CNN: Final = "seed-cnn"
+
+
+class FitError(Exception):
+    """A run that cannot start or go on; the message says why."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a run does, apart from the images."""
+
+    model: str = "lite0"
+    stages: tuple[tuple[int, int], ...] = ((128, 8), (160, 10))
+    """(side of the crops in pixels, epochs) one after the other: small first costs half."""
+    batch_size: int = 32
+    learning_rate: float = 6e-4
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    dropout: float = 0.2
+    ema_momentum: float = 0.998
+    balance: float = 0.5
+    """A class of n images is drawn in proportion to n ** (1 - balance)."""
+    frame_size: int = 224
+    validation_size: int = 192
+    validate_every: int = 2
+    seed: int = 0
+    deterministic: bool = False
+
+    @property
+    def epochs(self) -> int:
+        return sum(epochs for _, epochs in self.stages)
+
+    def crop_size(self, epoch: int) -> int:
+        """Returns the side in pixels of the crops of an epoch, counted from 0."""
+        for size, epochs in self.stages:
+            if epoch < epochs:
+                return size
+            epoch -= epochs
+        raise ValueError("the recipe has no such epoch")
+
+
+SEED_CNN_RECIPE: Final = Recipe(
+    model=SEED_CNN, stages=((SEED_CNN_SIZE, 20),), learning_rate=1e-3, validation_size=SEED_CNN_SIZE
+)
+
+
+def sampling_weights(records: Sequence[Record], balance: float) -> np.ndarray:
+    """Returns how often each image is drawn, as ``float64`` probabilities of shape ``(count,)``.
+
+    Between natural frequencies (``balance`` 0) and equal classes (1); the images of one lesion
+    share one-and-a-bit lesions' worth (the square root of their number).
+    """
+    classes = Counter(record.dx for record in records)
+    lesions = Counter(record.lesion_id for record in records)
+    weights = np.array(
+        [classes[record.dx] ** -balance * lesions[record.lesion_id] ** -0.5 for record in records]
+    )
+    return weights / weights.sum()
+
+
+def training_prior(records: Sequence[Record], balance: float) -> np.ndarray:
+    """Returns each class's share of what the network sees, ``float64`` of shape ``(7,)``."""
+    weights = sampling_weights(records, balance)
+    return np.array([weights[[record.dx == dx for record in records]].sum() for dx in CLASSES])
+
+
+class AugmentedBatches(keras.utils.PyDataset):
+    """The batches of one epoch; what they hold depends on seed and epoch alone."""
+
+    def __init__(self, frames: Frames, records: Sequence[Record], recipe: Recipe, epoch: int) -> None:
+        super().__init__(workers=1, max_queue_size=6)
+        self.frames, self.recipe, self.epoch = frames, recipe, epoch
+        self.labels = np.eye(len(CLASSES), dtype=np.float32)[[CLASSES.index(str(r.dx)) for r in records]]
+        rng = np.random.default_rng((recipe.seed, epoch))
+        weights = sampling_weights(records, recipe.balance)
+        self.order = rng.choice(len(records), len(records), p=weights)
+
+    def __len__(self) -> int:
+        return steps_per_epoch(len(self.order), self.recipe)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
+        chosen = self.order[index * self.recipe.batch_size :][: self.recipe.batch_size]
+        size = self.recipe.crop_size(self.epoch)
+        views = [random_view(self.frames.pixels[i], float(self.frames.aspects[i]), size, rng) for i in chosen]
+        return np.stack(views), self.labels[chosen]
+
+
+def steps_per_epoch(images: int, recipe: Recipe) -> int:
+    """Returns the number of full batches in an epoch (the rest is dropped: BatchNorm needs full ones)."""
+    return max(1, images // recipe.batch_size)
+
+
+def inputs(collection: Collection, records: Sequence[Record], size: int) -> np.ndarray:
+    """Returns images as the served network sees them, ``uint8`` of shape ``(count, size, size, 3)``."""
+    return np.stack(
+        [
+            model_input(image, size, true_centre_square(*image.size, record.aspect))
+            for record, image in collection.images(records)
+        ]
+    )
+
+
+def fit(
+    collection: Collection,
+    train: Sequence[Record],
+    val: Sequence[Record],
+    recipe: Recipe,
+    run: Path,
+    *,
+    resume: bool = False,
+    pretrained: bool = True,
+    stop_after: int | None = None,
+) -> Path:
+    """Trains a network and leaves everything about it in the run's folder.
+
+    Args:
+        collection: Where the images are.
+        train: The records to learn from.
+        val: The records to watch; they choose nothing here.
+        recipe: How to train.
+        run: Folder for ``run.json``, ``log.csv``, the checkpoint and the finished network.
+        resume: Whether to go on from the run's checkpoint, if it has one.
+        pretrained: Whether to start from ImageNet weights.
+        stop_after: Stop after this epoch (counted from 1), as an interruption would.
+
+    Returns:
+        The finished network's file: logits for the product's, with averaged weights.
+
+    Raises:
+        FitError: The folder already holds a run and ``resume`` is off, or holds one of another recipe.
+    """
+    _prepare_run(run, recipe, resume)
+    keras.utils.set_random_seed(recipe.seed)
+    if recipe.deterministic:
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+    if recipe.model == SEED_CNN:
+        return _fit_seed_cnn(collection, train, val, recipe, run, resume, stop_after)
+
+    steps = steps_per_epoch(len(train), recipe)
+    checkpoint = run / CHECKPOINT
+    if resume and checkpoint.is_file():
+        model = keras.saving.load_model(checkpoint)
+    else:
+        model = build_classifier(recipe.model, pretrained=pretrained, dropout=recipe.dropout)
+        model.compile(_optimizer(recipe, steps), _loss(recipe), jit_compile=False)  # XLA is 8 times slower here
+    first = int(model.optimizer.iterations) // steps
+
+    frames = load_frames(collection, train, recipe.frame_size)
+    val_inputs = inputs(collection, val, recipe.validation_size)
+    prior = training_prior(train, recipe.balance)
+    for epoch in range(first, recipe.epochs):
+        _reseed_dropout(model, recipe.seed, epoch)
+        history = model.fit(
+            AugmentedBatches(frames, train, recipe, epoch),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            verbose=_verbosity(),
+        ).history
+        _save(model, checkpoint)
+        row: dict[str, Any] = {"epoch": epoch + 1, "size": recipe.crop_size(epoch), "loss": history["loss"][-1]}
+        if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs:
+            logits = model.predict(val_inputs, 64, verbose=0, callbacks=[keras.callbacks.SwapEMAWeights()])
+            row |= validation_figures(logits, val, prior)
+        _log(run / "log.csv", row)
+        if stop_after == epoch + 1:
+            return checkpoint
+
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    _save(model, run / CLASSIFIER)
+    return run / CLASSIFIER
+
+
+def _optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
+    schedule = keras.optimizers.schedules.CosineDecay(
+        1e-5,
+        steps * max(1, recipe.epochs - 1),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=steps,
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule,
+        weight_decay=recipe.weight_decay,
+        use_ema=True,
+        ema_momentum=recipe.ema_momentum,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
+def _loss(recipe: Recipe) -> keras.Loss:
+    return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+
+
+def _reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
+    """Makes each epoch's dropout depend on seed and epoch alone, so that a resumed run repeats it."""
+    for i, layer in enumerate(layer for layer in model.layers if hasattr(layer, "seed_generator")):
+        layer.seed_generator.state.assign([seed * 1000 + epoch, i])
+
+
+def validation_figures(logits: np.ndarray, records: Sequence[Record], prior: np.ndarray) -> dict[str, float]:
+    """Returns balanced accuracy (probabilities divided by the training prior) and malignancy AUC."""
+    truth = np.array([CLASSES.index(str(record.dx)) for record in records])
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    malignant = np.isin(truth, MALIGNANT_INDICES)
+    return {
+        "val_balanced_accuracy": balanced_accuracy_score(truth, (probabilities / prior).argmax(axis=1)),
+        "val_malignancy_auc": roc_auc_score(malignant, probabilities[:, MALIGNANT_INDICES].sum(axis=1)),
+    }
+
+
+def _fit_seed_cnn(
+    collection: Collection,
+    train: Sequence[Record],
+    val: Sequence[Record],
+    recipe: Recipe,
+    run: Path,
+    resume: bool,
+    stop_after: int | None,
+) -> Path:
+    checkpoint = run / CHECKPOINT
+    if resume and checkpoint.is_file():
+        model = keras.saving.load_model(checkpoint)
+    else:
+        model = build_seed_cnn()
+        model.compile(keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", metrics=["accuracy"])
+    first = int(model.optimizer.iterations) // -(-len(train) // recipe.batch_size)
+    pixels = inputs(collection, train, SEED_CNN_SIZE)
+    labels = np.array([record.malignant for record in train], np.float32)
+    val_data = (
+        inputs(collection, val, SEED_CNN_SIZE) / np.float32(255),
+        np.array([record.malignant for record in val], np.float32),
+    )
+    for epoch in range(first, recipe.epochs):
+        order = np.random.default_rng((recipe.seed, epoch)).permutation(len(train))
+        history = model.fit(
+            pixels[order] / np.float32(255),
+            labels[order],
+            batch_size=recipe.batch_size,
+            shuffle=False,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            validation_data=val_data,
+            verbose=_verbosity(),
+        ).history
+        _save(model, checkpoint)
+        _log(run / "log.csv", {"epoch": epoch + 1} | {key: values[-1] for key, values in history.items()})
+        if stop_after == epoch + 1:
+            return checkpoint
+    _save(model, run / CLASSIFIER)
+    model.save(run / "classifier.h5")
+    return run / CLASSIFIER
+
+
+def _verbosity() -> int:
+    return 1 if sys.stdout.isatty() else 2
+
+
+def _save(model: keras.Model, path: Path) -> None:
+    """Writes beside the target and renames: a kill in the middle leaves the last checkpoint whole."""
+    partial = path.with_name(f"partial-{path.name}")
+    model.save(partial)
+    os.replace(partial, path)
+
+
+def _log(path: Path, row: dict[str, Any]) -> None:
+    columns = ["epoch", "size", "loss", "accuracy", "val_loss", "val_accuracy"]
+    columns += ["val_balanced_accuracy", "val_malignancy_auc"]
+    if not path.exists():
+        path.write_text(",".join(columns) + "\n", encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(",".join(f"{row[c]:.6g}" if c in row else "" for c in columns) + "\n")
+
+
+def _prepare_run(run: Path, recipe: Recipe, resume: bool) -> None:
+    about = run / "run.json"
+    described = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    if about.is_file():
+        if not resume:
+            raise FitError(f"{run} already holds a run: add --resume to go on with it, or name another folder")
+        if json.loads(about.read_text(encoding="utf-8"))["recipe"] != described:
+            raise FitError(f"{run} holds a run of another recipe: resume it with the arguments that began it")
+        return
+    run.mkdir(parents=True, exist_ok=True)
+    packages = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "pillow", "opencv-python-headless")
+    about.write_text(
+        json.dumps(
+            {
+                "recipe": described,
+                "arguments": sys.argv[1:],
+                "python": platform.python_version(),
+                "versions": {name: v for name in packages if (v := _installed(name))},
+                "commit": _commit(),
+            },
+            indent=2,
+        )
+        + "\n",
+        encoding="utf-8",
+    )
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except ModuleNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
