@@ -1,1 +1,1 @@
-"""Training, calibration, evaluation and export of the network. Imports from ``webapp``, never the other way."""
+"""Training, calibration, evaluation and export of the network; imports from ``webapp``, never back."""

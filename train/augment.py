@@ -96,4 +96,4 @@ def _jpeg(view: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() > 0.2:
         return view
     _, data = cv2.imencode(".jpg", view, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))

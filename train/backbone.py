@@ -23,6 +23,8 @@ HEAD_FILTERS: Final = 1280
 BATCH_NORM_EPSILON: Final = 1e-3
 # The blocks drop out with a probability that grows linearly to this value (the paper's "survival 0.8").
 DROP_CONNECT: Final = 0.2
+FLOAT32: Final = np.dtype("<f4")
+INT64: Final = np.dtype("<i8")
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ def load_imagenet_weights(backbone: keras.Model) -> None:
 
     Raises:
         ModuleNotFoundError: The package with the weights is not installed.
-        ValueError: A tensor is missing or has another shape than the layer.
+        KeyError: The file lacks a tensor.
+        ValueError: A tensor has another shape than its layer.
     """
     variant = backbone.name.removeprefix("efficientnet_")
     tensors = read_pytorch_state(imagenet_weights_file(variant))
@@ -185,9 +188,6 @@ class _Unpickler(pickle.Unpickler):
         return str(pid[2])
 
 
-_DTYPES: Final = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
-
-
 def read_pytorch_state(path: Path) -> dict[str, np.ndarray]:
     """Reads a legacy (pre-1.6) PyTorch ``state_dict`` file without PyTorch.
 
@@ -200,6 +200,10 @@ def read_pytorch_state(path: Path) -> dict[str, np.ndarray]:
 
     Returns:
         Arrays by their PyTorch name; only the float32 ones.
+
+    Raises:
+        ValueError: The file was cut off.
+        pickle.UnpicklingError: The file names a class that no ``state_dict`` needs.
     """
     with path.open("rb") as file:
         for _ in range(3):
@@ -208,7 +212,7 @@ def read_pytorch_state(path: Path) -> dict[str, np.ndarray]:
         keys: list[str] = _Unpickler(file).load()
         # Every storage of these files is float32 but the BatchNorm step counters (one int64 each).
         counters = {t.storage for name, t in described.items() if name.endswith("num_batches_tracked")}
-        storages = {key: _read_storage(file, "LongStorage" if key in counters else "FloatStorage") for key in keys}
+        storages = {key: _read_storage(file, INT64 if key in counters else FLOAT32) for key in keys}
     return {
         name: np.lib.stride_tricks.as_strided(
             storages[tensor.storage][tensor.offset :],
@@ -220,7 +224,7 @@ def read_pytorch_state(path: Path) -> dict[str, np.ndarray]:
     }
 
 
-def _read_storage(file: IO[bytes], kind: str) -> np.ndarray:
-    dtype = _DTYPES[kind]
-    (count,) = np.frombuffer(file.read(8), "<i8")
-    return np.frombuffer(file.read(int(count) * dtype.itemsize), dtype)
+def _read_storage(file: IO[bytes], dtype: np.dtype[Any]) -> np.ndarray:
+    # With its count, frombuffer refuses a file that was cut off; without, as_strided would read past its end.
+    (count,) = np.frombuffer(file.read(8), "<i8", 1)
+    return np.frombuffer(file.read(int(count) * dtype.itemsize), dtype, int(count))

@@ -7,6 +7,7 @@ with ``images/`` and ``labels.csv``, or a folder with one sub-folder a class.
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from webapp.labels import CLASSES, MALIGNANT
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 METADATA: Final = "HAM10000_metadata"
+IMAGE_FOLDERS: Final = ("HAM10000_images_part_1", "HAM10000_images_part_2")
 # The zips hold 4:3 frames squashed to a square; the official files are 600 × 450.
 SQUASHED_ASPECT: Final = 4 / 3
 
@@ -60,7 +62,7 @@ class Collection:
     archive: Path | None
     members: Mapping[str, str]
 
-    def read(self, records: Iterable[Record] | None = None) -> Iterator[tuple[Record, bytes]]:
+    def read(self, records: Iterable[Record]) -> Iterator[tuple[Record, bytes]]:
         """Yields each record with the bytes of its image file, in order.
 
         Raises:
@@ -68,17 +70,17 @@ class Collection:
         """
         archive = zipfile.ZipFile(self.archive) if self.archive else None
         try:
-            for record in self.records if records is None else records:
+            for record in records:
                 member = self.members[record.image_id]
                 try:
                     yield record, archive.read(member) if archive else Path(member).read_bytes()
-                except (OSError, zipfile.BadZipFile) as error:
+                except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
                     raise DatasetError(f"{self.name}: cannot read {member}: {error}") from error
         finally:
             if archive:
                 archive.close()
 
-    def images(self, records: Iterable[Record] | None = None) -> Iterator[tuple[Record, Image.Image]]:
+    def images(self, records: Iterable[Record]) -> Iterator[tuple[Record, Image.Image]]:
         """Yields each record with its decoded RGB image.
 
         Raises:
@@ -89,6 +91,35 @@ class Collection:
                 yield record, decode(data).image
             except PhotoError as error:
                 raise DatasetError(f"{self.name}: {self.members[record.image_id]}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some records of a collection: a part of a split, usually."""
+
+    collection: Collection
+    records: tuple[Record, ...]
+
+    def images(self) -> Iterator[tuple[Record, Image.Image]]:
+        """Yields each record with its decoded RGB image, as :meth:`Collection.images` does."""
+        return self.collection.images(self.records)
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Class indices, ``int (count,)``.
+
+        Squamous cell carcinoma, which has no code of its own, counts as ``akiec``, the class of its
+        early forms. A record that is only known to be malignant or not raises :class:`DatasetError`.
+        """
+        return np.array([_class_index(record) for record in self.records])
+
+
+def _class_index(record: Record) -> int:
+    if record.dx is not None:
+        return CLASSES.index(record.dx)
+    if record.dx_original == "SCC":
+        return CLASSES.index("akiec")
+    raise DatasetError(f"{record.source}: {record.image_id} has no diagnosis, only malignant or not")
 
 
 def open_collection(path: Path) -> Collection:
@@ -120,20 +151,24 @@ def open_collection(path: Path) -> Collection:
 
 def _open_zip(path: Path) -> Collection:
     with zipfile.ZipFile(path) as archive:
-        members = {Path(name).stem: name for name in archive.namelist() if name.lower().endswith(IMAGE_SUFFIXES)}
+        members = {
+            Path(name).stem: name for name in archive.namelist() if name.lower().endswith(IMAGE_SUFFIXES)
+        }
         try:
             text = archive.read("labels.csv").decode()
         except KeyError:
             raise DatasetError(f"{path}: labels.csv is missing") from None
     rows = csv.DictReader(io.StringIO(text))
-    return _collection(path.stem, path, rows, members, squashed=path.stem not in ("pad_ufes_20", "natural_photos"))
+    return _collection(
+        path.stem, path, rows, members, squashed=path.stem not in ("pad_ufes_20", "natural_photos")
+    )
 
 
 def _open_official(path: Path) -> Collection:
     metadata = next(path / name for name in (f"{METADATA}.csv", METADATA) if (path / name).is_file())
     members = {
         file.stem: str(file)
-        for part in ("HAM10000_images_part_1", "HAM10000_images_part_2")
+        for part in IMAGE_FOLDERS
         for file in sorted((path / part).glob("*"))
         if file.suffix.lower() in IMAGE_SUFFIXES
     }
@@ -179,13 +214,19 @@ def _collection(
 
 
 def _record(name: str, row: Mapping[str, str], squashed: bool) -> Record:
-    image_id = row["image_id"]
+    image_id = row.get("image_id")
+    if not image_id:
+        raise DatasetError(f"{name}: the labels have a row without an image_id")
     dx = row.get("dx") or None
     if dx is not None and dx not in CLASSES:
         raise DatasetError(f"{name}: {image_id} has the unknown dx {dx!r} (known: {', '.join(CLASSES)})")
     if dx is None and row.get("malignant") not in ("0", "1") and "imagenet_class" not in row:
         raise DatasetError(f"{name}: {image_id} has neither a dx nor a malignant label")
     lesion_id = row.get("lesion_id") or image_id
+    try:
+        age = float(row["age"]) if row.get("age") else None
+    except ValueError:
+        raise DatasetError(f"{name}: {image_id} has the age {row['age']!r}, which is no number") from None
     return Record(
         image_id=image_id,
         dx=dx,
@@ -195,7 +236,7 @@ def _record(name: str, row: Mapping[str, str], squashed: bool) -> Record:
         source=name,
         aspect=SQUASHED_ASPECT if squashed else None,
         dx_type=row.get("dx_type", ""),
-        age=float(row["age"]) if row.get("age") else None,
+        age=age,
         sex=row.get("sex") or row.get("gender") or "",
         localization=row.get("localization") or row.get("region") or "",
         skin_type=row.get("fitzpatrick", ""),
@@ -234,12 +275,11 @@ class Frames:
     aspects: np.ndarray
 
 
-def load_frames(collection: Collection, records: Iterable[Record], size: int) -> Frames:
+def load_frames(subset: Subset, size: int) -> Frames:
     """Decodes whole frames into memory, squashed to ``size`` × ``size`` (224: 150 kB each)."""
-    records = tuple(records)
-    pixels = np.empty((len(records), size, size, 3), np.uint8)
-    aspects = np.empty(len(records), np.float32)
-    for i, (record, image) in enumerate(collection.images(records)):
+    pixels = np.empty((len(subset.records), size, size, 3), np.uint8)
+    aspects = np.empty(len(subset.records), np.float32)
+    for i, (record, image) in enumerate(subset.images()):
         aspects[i] = record.aspect or image.width / image.height
         if image.size != (size, size):
             image = image.resize((size, size), Image.Resampling.BICUBIC)

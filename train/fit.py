@@ -11,7 +11,6 @@ import platform
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from train.augment import random_view
-from train.dataset import Collection, Frames, Record, load_frames, true_centre_square
+from train.dataset import Frames, Subset, load_frames, true_centre_square
 from train.models import SEED_CNN_SIZE, build_classifier, build_seed_cnn
 from webapp.imaging import model_input
 from webapp.labels import CLASSES, MALIGNANT_INDICES
@@ -51,6 +50,8 @@ class Recipe:
     ema_momentum: float = 0.998
     balance: float = 0.5
     """A class of n images is drawn in proportion to n ** (1 - balance)."""
+    phone_share: float = 0.15
+    """Share of smartphone photos among what the network sees, where there are any."""
     frame_size: int = 224
     validation_size: int = 192
     validate_every: int = 2
@@ -75,36 +76,60 @@ SEED_CNN_RECIPE: Final = Recipe(
 )
 
 
-def sampling_weights(records: Sequence[Record], balance: float) -> np.ndarray:
+def sampling_weights(subset: Subset, balance: float) -> np.ndarray:
     """Returns how often each image is drawn, as ``float64`` probabilities of shape ``(count,)``.
 
     Between natural frequencies (``balance`` 0) and equal classes (1); the images of one lesion
-    share one-and-a-bit lesions' worth (the square root of their number).
+    share the square root of their number.
     """
-    classes = Counter(record.dx for record in records)
-    lesions = Counter(record.lesion_id for record in records)
-    weights = np.array(
-        [classes[record.dx] ** -balance * lesions[record.lesion_id] ** -0.5 for record in records]
-    )
-    return weights / weights.sum()
+    classes = subset.classes
+    counts = np.bincount(classes)
+    lesions = Counter(record.lesion_id for record in subset.records)
+    copies = np.array([lesions[record.lesion_id] for record in subset.records])
+    weights = counts[classes] ** -balance * copies**-0.5
+    return np.asarray(weights / weights.sum())
 
 
-def training_prior(records: Sequence[Record], balance: float) -> np.ndarray:
+def training_prior(subset: Subset, balance: float) -> np.ndarray:
     """Returns each class's share of what the network sees, ``float64`` of shape ``(7,)``."""
-    weights = sampling_weights(records, balance)
-    return np.array([weights[[record.dx == dx for record in records]].sum() for dx in CLASSES])
+    return np.bincount(subset.classes, sampling_weights(subset, balance), len(CLASSES))
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Everything that batches are drawn from: ``labels`` ``float32 (count, 7)`` one-hot, ``weights``
+    ``float64 (count,)``, which sum to 1."""
+
+    frames: Frames
+    labels: np.ndarray
+    weights: np.ndarray
+
+
+def load_training_set(train: Subset, phone: Subset | None, recipe: Recipe) -> TrainingSet:
+    """Decodes the training images; smartphone photos get ``recipe.phone_share`` of the draws."""
+    subsets = [train] if phone is None else [train, phone]
+    shares = [1.0] if phone is None else [1 - recipe.phone_share, recipe.phone_share]
+    frames = [load_frames(subset, recipe.frame_size) for subset in subsets]
+    weights = [
+        share * sampling_weights(subset, recipe.balance)
+        for share, subset in zip(shares, subsets, strict=True)
+    ]
+    classes = np.concatenate([subset.classes for subset in subsets])
+    return TrainingSet(
+        Frames(np.concatenate([f.pixels for f in frames]), np.concatenate([f.aspects for f in frames])),
+        np.eye(len(CLASSES), dtype=np.float32)[classes],
+        np.concatenate(weights),
+    )
 
 
 class AugmentedBatches(keras.utils.PyDataset):
     """The batches of one epoch; what they hold depends on seed and epoch alone."""
 
-    def __init__(self, frames: Frames, records: Sequence[Record], recipe: Recipe, epoch: int) -> None:
+    def __init__(self, images: TrainingSet, recipe: Recipe, epoch: int) -> None:
         super().__init__(workers=1, max_queue_size=6)
-        self.frames, self.recipe, self.epoch = frames, recipe, epoch
-        self.labels = np.eye(len(CLASSES), dtype=np.float32)[[CLASSES.index(str(r.dx)) for r in records]]
-        rng = np.random.default_rng((recipe.seed, epoch))
-        weights = sampling_weights(records, recipe.balance)
-        self.order = rng.choice(len(records), len(records), p=weights)
+        self.images, self.recipe, self.epoch = images, recipe, epoch
+        count = len(images.weights)
+        self.order = np.random.default_rng((recipe.seed, epoch)).choice(count, count, p=images.weights)
 
     def __len__(self) -> int:
         return steps_per_epoch(len(self.order), self.recipe)
@@ -113,8 +138,9 @@ class AugmentedBatches(keras.utils.PyDataset):
         rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
         chosen = self.order[index * self.recipe.batch_size :][: self.recipe.batch_size]
         size = self.recipe.crop_size(self.epoch)
-        views = [random_view(self.frames.pixels[i], float(self.frames.aspects[i]), size, rng) for i in chosen]
-        return np.stack(views), self.labels[chosen]
+        frames = self.images.frames
+        views = [random_view(frames.pixels[i], float(frames.aspects[i]), size, rng) for i in chosen]
+        return np.stack(views), self.images.labels[chosen]
 
 
 def steps_per_epoch(images: int, recipe: Recipe) -> int:
@@ -122,37 +148,39 @@ def steps_per_epoch(images: int, recipe: Recipe) -> int:
     return max(1, images // recipe.batch_size)
 
 
-def inputs(collection: Collection, records: Sequence[Record], size: int) -> np.ndarray:
+def inputs(subset: Subset, size: int) -> np.ndarray:
     """Returns images as the served network sees them, ``uint8`` of shape ``(count, size, size, 3)``."""
     return np.stack(
         [
-            model_input(image, size, true_centre_square(*image.size, record.aspect))
-            for record, image in collection.images(records)
+            model_input(image, size, true_centre_square(image.width, image.height, record.aspect))
+            for record, image in subset.images()
         ]
     )
 
 
 def fit(
-    collection: Collection,
-    train: Sequence[Record],
-    val: Sequence[Record],
+    train: Subset,
+    val: Subset,
     recipe: Recipe,
     run: Path,
     *,
+    phone: Subset | None = None,
     resume: bool = False,
+    start: Path | None = None,
     pretrained: bool = True,
     stop_after: int | None = None,
 ) -> Path:
     """Trains a network and leaves everything about it in the run's folder.
 
     Args:
-        collection: Where the images are.
-        train: The records to learn from.
-        val: The records to watch; they choose nothing here.
+        train: The images to learn from.
+        val: The images to watch; they choose nothing here.
         recipe: How to train.
         run: Folder for ``run.json``, ``log.csv``, the checkpoint and the finished network.
+        phone: Smartphone photos to learn from as well.
         resume: Whether to go on from the run's checkpoint, if it has one.
-        pretrained: Whether to start from ImageNet weights.
+        start: A finished network of the same kind to start from.
+        pretrained: Whether to start from ImageNet weights, where there is no ``start``.
         stop_after: Stop after this epoch (counted from 1), as an interruption would.
 
     Returns:
@@ -168,33 +196,42 @@ def fit(
 
         tensorflow.config.experimental.enable_op_determinism()
     if recipe.model == SEED_CNN:
-        return _fit_seed_cnn(collection, train, val, recipe, run, resume, stop_after)
+        return _fit_seed_cnn(train, val, recipe, run, resume, stop_after)
 
-    steps = steps_per_epoch(len(train), recipe)
+    images = load_training_set(train, phone, recipe)
+    steps = steps_per_epoch(len(images.weights), recipe)
     checkpoint = run / CHECKPOINT
-    if resume and checkpoint.is_file():
-        model = keras.saving.load_model(checkpoint)
-    else:
-        model = build_classifier(recipe.model, pretrained=pretrained, dropout=recipe.dropout)
-        model.compile(_optimizer(recipe, steps), _loss(recipe), jit_compile=False)  # XLA is 8 times slower here
+    resuming = resume and checkpoint.is_file()
+    model = build_classifier(recipe.model, pretrained=pretrained and not resuming, dropout=recipe.dropout)
+    if start and not resuming:
+        model.load_weights(start)
+    model.compile(_optimizer(recipe, steps), _loss(recipe), jit_compile=False)  # XLA is 8 times slower here
+    if resuming:
+        _restore(model, checkpoint)
     first = int(model.optimizer.iterations) // steps
 
-    frames = load_frames(collection, train, recipe.frame_size)
-    val_inputs = inputs(collection, val, recipe.validation_size)
+    val_inputs = inputs(val, recipe.validation_size)
     prior = training_prior(train, recipe.balance)
     for epoch in range(first, recipe.epochs):
         _reseed_dropout(model, recipe.seed, epoch)
         history = model.fit(
-            AugmentedBatches(frames, train, recipe, epoch),
+            AugmentedBatches(images, recipe, epoch),
+            shuffle=False,  # the epoch's own order is random already, and repeatable
             initial_epoch=epoch,
             epochs=epoch + 1,
             verbose=_verbosity(),
         ).history
-        _save(model, checkpoint)
-        row: dict[str, Any] = {"epoch": epoch + 1, "size": recipe.crop_size(epoch), "loss": history["loss"][-1]}
+        row: dict[str, Any] = {
+            "epoch": epoch + 1,
+            "size": recipe.crop_size(epoch),
+            "loss": history["loss"][-1],
+        }
         if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs:
             logits = model.predict(val_inputs, 64, verbose=0, callbacks=[keras.callbacks.SwapEMAWeights()])
             row |= validation_figures(logits, val, prior)
+        # Only now: swapping the averages in and out has rounded the weights, and a resumed run must
+        # go on from the very same ones.
+        _save(model, checkpoint)
         _log(run / "log.csv", row)
         if stop_after == epoch + 1:
             return checkpoint
@@ -225,15 +262,25 @@ def _loss(recipe: Recipe) -> keras.Loss:
     return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
 
 
+def _restore(model: keras.Model, checkpoint: Path) -> None:
+    """Loads weights and the optimizer's state (moments, averages, step) into a compiled model.
+
+    A model from ``load_model`` would lack what Keras does not save, such as the variables that
+    weight decay leaves out.
+    """
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(checkpoint)
+
+
 def _reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
     """Makes each epoch's dropout depend on seed and epoch alone, so that a resumed run repeats it."""
     for i, layer in enumerate(layer for layer in model.layers if hasattr(layer, "seed_generator")):
         layer.seed_generator.state.assign([seed * 1000 + epoch, i])
 
 
-def validation_figures(logits: np.ndarray, records: Sequence[Record], prior: np.ndarray) -> dict[str, float]:
+def validation_figures(logits: np.ndarray, val: Subset, prior: np.ndarray) -> dict[str, float]:
     """Returns balanced accuracy (probabilities divided by the training prior) and malignancy AUC."""
-    truth = np.array([CLASSES.index(str(record.dx)) for record in records])
+    truth = val.classes
     probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     malignant = np.isin(truth, MALIGNANT_INDICES)
@@ -244,29 +291,27 @@ def validation_figures(logits: np.ndarray, records: Sequence[Record], prior: np.
 
 
 def _fit_seed_cnn(
-    collection: Collection,
-    train: Sequence[Record],
-    val: Sequence[Record],
+    train: Subset,
+    val: Subset,
     recipe: Recipe,
     run: Path,
     resume: bool,
     stop_after: int | None,
 ) -> Path:
     checkpoint = run / CHECKPOINT
+    model = build_seed_cnn()
+    model.compile(keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", metrics=["accuracy"])
     if resume and checkpoint.is_file():
-        model = keras.saving.load_model(checkpoint)
-    else:
-        model = build_seed_cnn()
-        model.compile(keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", metrics=["accuracy"])
-    first = int(model.optimizer.iterations) // -(-len(train) // recipe.batch_size)
-    pixels = inputs(collection, train, SEED_CNN_SIZE)
-    labels = np.array([record.malignant for record in train], np.float32)
+        _restore(model, checkpoint)
+    first = int(model.optimizer.iterations) // -(-len(train.records) // recipe.batch_size)
+    pixels = inputs(train, SEED_CNN_SIZE)
+    labels = np.array([record.malignant for record in train.records], np.float32)
     val_data = (
-        inputs(collection, val, SEED_CNN_SIZE) / np.float32(255),
-        np.array([record.malignant for record in val], np.float32),
+        inputs(val, SEED_CNN_SIZE) / np.float32(255),
+        np.array([record.malignant for record in val.records], np.float32),
     )
     for epoch in range(first, recipe.epochs):
-        order = np.random.default_rng((recipe.seed, epoch)).permutation(len(train))
+        order = np.random.default_rng((recipe.seed, epoch)).permutation(len(train.records))
         history = model.fit(
             pixels[order] / np.float32(255),
             labels[order],
@@ -311,7 +356,9 @@ def _prepare_run(run: Path, recipe: Recipe, resume: bool) -> None:
     described = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if about.is_file():
         if not resume:
-            raise FitError(f"{run} already holds a run: add --resume to go on with it, or name another folder")
+            raise FitError(
+                f"{run} already holds a run: add --resume to go on with it, or name another folder"
+            )
         if json.loads(about.read_text(encoding="utf-8"))["recipe"] != described:
             raise FitError(f"{run} holds a run of another recipe: resume it with the arguments that began it")
         return

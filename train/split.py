@@ -1,48 +1,67 @@
-"""The lesion-disjoint split of HAM10000: written once, committed, and checked by its hash."""
+"""The splits, HAM10000 by lesion and PAD-UFES-20 by patient: written once, committed, checked by hash."""
 
 import csv
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 
-from train.dataset import Record
+from train.dataset import Collection, Record, Subset
 
 Part = Literal["train", "val", "test"]
 PARTS: Final[tuple[Part, ...]] = ("train", "val", "test")
-SHARES: Final = (0.70, 0.15, 0.15)
 SEED: Final = 20180814  # the day HAM10000 was published
-SPLIT_FILE: Final = Path(__file__).parent / "split.csv"
 
 
 class SplitError(Exception):
     """The split file is damaged or does not belong to the images."""
 
 
-def make_split(records: Sequence[Record]) -> dict[str, Part]:
-    """Splits by lesion, stratified by diagnosis, 70 % / 15 % / 15 % of the lesions of each.
+@dataclass(frozen=True)
+class Scheme:
+    """How one collection is split. ``group`` names the field of a record that may not cross parts."""
+
+    file: Path
+    group: Literal["lesion_id", "patient_id"]
+    shares: tuple[float, float]
+    """Shares of the groups in training and validation; the rest is the test."""
+
+    def group_of(self, record: Record) -> str:
+        name: str = getattr(record, self.group)
+        return name
+
+
+HAM10000: Final = Scheme(Path(__file__).parent / "split.csv", "lesion_id", (0.70, 0.15))
+PHONE: Final = Scheme(Path(__file__).parent / "split_phone.csv", "patient_id", (0.40, 0.22))
+
+
+def make_split(records: Sequence[Record], scheme: Scheme = HAM10000) -> dict[str, Part]:
+    """Splits whole groups, stratified by diagnosis.
 
     All images of a lesion land in one part: a split by image would put most test melanomas next
-    to another photo of themselves in training.
+    to another photo of themselves in training. A patient with several diagnoses counts for the
+    first by name.
 
     Args:
-        records: The images; each needs a ``lesion_id`` and a ``dx``.
+        records: The images.
+        scheme: What may not cross, and the shares.
 
     Returns:
-        The part of each ``lesion_id``, in the order of the lesions' names.
+        The part of each group, in the order of the groups' names.
     """
-    lesions: dict[str, set[str]] = defaultdict(set)
+    strata: dict[str, str] = {}
     for record in records:
-        lesions[str(record.dx)].add(record.lesion_id)
+        group, stratum = scheme.group_of(record), record.dx_original or str(record.dx)
+        strata[group] = min(strata.get(group, stratum), stratum)
     rng = np.random.default_rng(SEED)
     parts: dict[str, Part] = {}
-    for dx in sorted(lesions):
-        names = sorted(lesions[dx])
+    for stratum in sorted(set(strata.values())):
+        names = sorted(group for group, of in strata.items() if of == stratum)
         rng.shuffle(names)
-        first, second = np.round(np.cumsum(SHARES[:2]) * len(names)).astype(int)
+        first, second = np.round(np.cumsum(scheme.shares) * len(names)).astype(int)
         parts |= dict.fromkeys(names[:first], "train")
         parts |= dict.fromkeys(names[first:second], "val")
         parts |= dict.fromkeys(names[second:], "test")
@@ -53,36 +72,42 @@ def _digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
-def format_split(parts: dict[str, Part]) -> str:
-    """Returns the split as the text of its file: a hash of the rows, a header, one row a lesion."""
-    rows = [f"{lesion_id},{part}" for lesion_id, part in parts.items()]
-    return "\n".join([f"# sha256 of the rows: {_digest(rows)}", "lesion_id,part", *rows, ""])
+def format_split(parts: dict[str, Part], scheme: Scheme = HAM10000) -> str:
+    """Returns the split as the text of its file: a hash of the rows, a header, one row a group."""
+    rows = [f"{group},{part}" for group, part in parts.items()]
+    return "\n".join([f"# sha256 of the rows: {_digest(rows)}", f"{scheme.group},part", *rows, ""])
 
 
-def read_split(path: Path = SPLIT_FILE) -> dict[str, Part]:
-    """Reads a split file.
+def read_split(scheme: Scheme = HAM10000, path: Path | None = None) -> dict[str, Part]:
+    """Reads a committed split file, or another one of the same kind.
 
     Raises:
         SplitError: The rows do not have the hash that the file states, or name an unknown part.
     """
+    path = path or scheme.file
     stated, header, *rows = path.read_text(encoding="utf-8").splitlines()
-    if not stated.endswith(_digest(rows)) or header != "lesion_id,part":
+    if not stated.endswith(_digest(rows)) or header != f"{scheme.group},part":
         raise SplitError(f"{path}: the rows do not match the hash in the first line")
     parts: dict[str, Part] = {}
-    for lesion_id, part in csv.reader(rows):
+    for group, part in csv.reader(rows):
         if part not in PARTS:
-            raise SplitError(f"{path}: {lesion_id} is in the unknown part {part!r}")
-        parts[lesion_id] = part
+            raise SplitError(f"{path}: {group} is in the unknown part {part!r}")
+        parts[group] = part
     return parts
 
 
-def select(records: Sequence[Record], parts: dict[str, Part], part: Part) -> tuple[Record, ...]:
-    """Returns the records of one part.
+def select(
+    collection: Collection, parts: Mapping[str, Part], part: Part, scheme: Scheme = HAM10000
+) -> Subset:
+    """Returns one part of a collection.
 
     Raises:
-        SplitError: A record's lesion is in no part: the split was made from other images.
+        SplitError: A record's lesion or patient is in no part: the split was made from other images.
     """
-    for record in records:
-        if record.lesion_id not in parts:
-            raise SplitError(f"lesion {record.lesion_id} of image {record.image_id} is not in the split")
-    return tuple(record for record in records if parts[record.lesion_id] == part)
+    for record in collection.records:
+        if scheme.group_of(record) not in parts:
+            raise SplitError(
+                f"{scheme.group} {scheme.group_of(record)} of image {record.image_id} is not in the split"
+            )
+    chosen = tuple(record for record in collection.records if parts[scheme.group_of(record)] == part)
+    return Subset(collection, chosen)

@@ -1,0 +1,45 @@
+# `make run` and `make test` set up everything that they need; nothing has to be installed before but
+# Python 3.11 or later (and Debian's or your system's Chromium for the browser tests).
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint train-smoke report screenshots clean
+
+run: $(VENV)/.serve
+	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+train-smoke: $(VENV)/.dev
+	$(BIN)/pytest tests/train/test_pipeline.py
+
+report: $(VENV)/.dev
+	$(BIN)/python -m train report --bundle webapp/bundle --readme README.md
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m scripts.screenshots
+
+# Each stamp is the time of the last installation from the files that it depends on.
+$(VENV)/.serve: requirements.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements.txt requirements-train.txt requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@ $(VENV)/.serve
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) build

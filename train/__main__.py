@@ -1,0 +1,298 @@
+"""``python -m train STEP``: from the official images to the bundle that the web app serves."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Set before TensorFlow is imported: its start-up chatter buries the progress bars.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from train import split as splits
+from train.dataset import DatasetError, Subset, open_collection
+from train.download import DownloadError
+
+EPILOG = """\
+The steps in order, each reading what the one before it wrote:
+
+  download    fetch HAM10000 from Harvard Dataverse (3 GB) into --to
+  split       write the lesion-disjoint split; the committed one is used as it is
+  fit         train a network into --run; --resume goes on after an interruption
+  calibrate   choose temperature, weights and thresholds on validation
+  export      write the served graph (Keras and LiteRT) and its contract into --bundle
+  evaluate    measure the bundle on the test parts, once a release, into its metrics.json
+  report      render README's table, the model card and the pictures from metrics.json
+  all         split (if there is none yet), fit, calibrate, export, evaluate, report
+
+example: the shipped network, from the start
+  python -m train download --to data/ham10000
+  python -m train all --data data/ham10000 --run runs/lite0 --bundle webapp/bundle
+"""
+
+FAILURES = (DatasetError, DownloadError, splits.SplitError)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one step.
+
+    Returns:
+        0, or 1 after an expected failure, whose sentence is then on standard error.
+    """
+    arguments = _parser().parse_args(argv)
+    from train.fit import FitError
+
+    try:
+        arguments.step(arguments)
+    except (*FAILURES, FitError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m train",
+        description="Trains, calibrates, exports and measures the network.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    steps = parser.add_subparsers(title="steps", metavar="STEP", required=True)
+
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data/ham10000"),
+        help="HAM10000: the official folder, or a zip with labels.csv (default: %(default)s)",
+    )
+    data.add_argument(
+        "--split-file",
+        type=Path,
+        default=splits.HAM10000.file,
+        help="the lesion-disjoint split (default: the committed one)",
+    )
+    others = argparse.ArgumentParser(add_help=False)
+    others.add_argument("--phone", type=Path, help="PAD-UFES-20: smartphone photos, split by patient")
+    others.add_argument("--natural", type=Path, help="everyday photos that show no lesion")
+    run = argparse.ArgumentParser(add_help=False)
+    run.add_argument("--run", type=Path, required=True, help="the run's folder")
+    bundle = argparse.ArgumentParser(add_help=False)
+    bundle.add_argument(
+        "--bundle",
+        type=Path,
+        default=Path("webapp/bundle"),
+        help="the bundle's folder (default: %(default)s)",
+    )
+
+    step = steps.add_parser("download", help="fetch HAM10000 from Harvard Dataverse")
+    step.add_argument("--to", type=Path, default=Path("data/ham10000"), help="folder (default: %(default)s)")
+    step.set_defaults(step=_download)
+
+    step = steps.add_parser("split", parents=[data], help="write the lesion-disjoint split")
+    step.set_defaults(step=_split)
+
+    fit = argparse.ArgumentParser(add_help=False)
+    _add_recipe(fit)
+    step = steps.add_parser("fit", parents=[data, run, fit, others], help="train a network")
+    step.set_defaults(step=_fit)
+
+    calibrate = argparse.ArgumentParser(add_help=False)
+    calibrate.add_argument(
+        "--size", type=int, default=192, help="side of the served input in pixels (default: %(default)s)"
+    )
+    calibrate.add_argument(
+        "--views", type=int, choices=(1, 2, 4), default=4, help="flips averaged in the graph (default: 4)"
+    )
+    step = steps.add_parser("calibrate", parents=[data, run, others, calibrate], help="choose on validation")
+    step.set_defaults(step=_calibrate)
+
+    export = argparse.ArgumentParser(add_help=False)
+    export.add_argument("--version", default="0.0.0", help="the bundle's version (default: %(default)s)")
+    step = steps.add_parser("export", parents=[data, run, others, bundle, export], help="write the bundle")
+    step.set_defaults(step=_export)
+
+    evaluate = argparse.ArgumentParser(add_help=False)
+    evaluate.add_argument(
+        "--baseline-run", type=Path, help="a finished run of --model seed-cnn to stand beside"
+    )
+    evaluate.add_argument(
+        "--isic2018", type=Path, help="the official ISIC 2018 Task 3 validation images, another test"
+    )
+    step = steps.add_parser("evaluate", parents=[data, bundle, others, evaluate], help="measure on the tests")
+    step.set_defaults(step=_evaluate)
+
+    report = argparse.ArgumentParser(add_help=False)
+    report.add_argument(
+        "--readme", type=Path, help="a file whose marked parts are rendered anew (default: none)"
+    )
+    step = steps.add_parser("report", parents=[bundle, report], help="render documents from metrics.json")
+    step.set_defaults(step=_report)
+
+    step = steps.add_parser(
+        "all",
+        parents=[data, run, fit, others, calibrate, bundle, export, evaluate, report],
+        help="every step from the split to the report",
+    )
+    step.set_defaults(step=_all)
+    return parser
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        choices=("lite0", "lite1", "lite2", "seed-cnn"),
+        default="lite0",
+        help="EfficientNet-Lite0 to 2, or the 3-layer CNN of the original write-up (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--stages",
+        type=_stages,
+        metavar="SIZExEPOCHS,…",
+        help="crop sizes and their epochs, e.g. 128x8,160x10 (default: the shipped recipe)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of everything random (default: %(default)s)"
+    )
+    parser.add_argument("--batch-size", type=int, help="images a step")
+    parser.add_argument("--learning-rate", type=float, help="peak learning rate")
+    parser.add_argument("--start", type=Path, help="a finished network (classifier.keras) to go on from")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument(
+        "--deterministic", action="store_true", help="the same weights from the same seed (slower)"
+    )
+    parser.add_argument("--no-pretrained", action="store_true", help="start from random weights")
+
+
+def _stages(text: str) -> tuple[tuple[int, int], ...]:
+    try:
+        pairs = [part.split("x") for part in text.split(",")]
+        return tuple((int(size), int(epochs)) for size, epochs in pairs)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} does not look like 128x8,160x10") from None
+
+
+def _download(arguments: argparse.Namespace) -> None:
+    from train.download import download
+
+    print(f"HAM10000 is in {download(arguments.to)}")
+
+
+def _split(arguments: argparse.Namespace) -> None:
+    text = splits.format_split(splits.make_split(open_collection(arguments.data).records))
+    file: Path = arguments.split_file
+    if file.is_file() and file.read_text(encoding="utf-8") != text:
+        raise splits.SplitError(f"{file} holds another split already; name another file with --split-file")
+    file.write_text(text, encoding="utf-8")
+    print(f"the split is in {file}")
+
+
+def _part(arguments: argparse.Namespace, part: splits.Part) -> Subset:
+    parts = splits.read_split(splits.HAM10000, arguments.split_file)
+    return splits.select(open_collection(arguments.data), parts, part)
+
+
+def _phone(arguments: argparse.Namespace, part: splits.Part) -> Subset | None:
+    if arguments.phone is None:
+        return None
+    parts = splits.read_split(splits.PHONE)
+    return splits.select(open_collection(arguments.phone), parts, part, splits.PHONE)
+
+
+def _natural(arguments: argparse.Namespace, offset: int) -> Subset | None:
+    """Every other everyday photo: those at 0 choose the limit, those at 1 measure it."""
+    if arguments.natural is None:
+        return None
+    collection = open_collection(arguments.natural)
+    return Subset(collection, collection.records[offset::2])
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    from train.fit import SEED_CNN, SEED_CNN_RECIPE, Recipe, fit
+
+    recipe = SEED_CNN_RECIPE if arguments.model == SEED_CNN else Recipe(model=arguments.model)
+    given = {
+        name: getattr(arguments, name)
+        for name in ("stages", "seed", "batch_size", "learning_rate", "deterministic")
+        if getattr(arguments, name) is not None
+    }
+    finished = fit(
+        _part(arguments, "train"),
+        _part(arguments, "val"),
+        dataclasses.replace(recipe, **given),
+        arguments.run,
+        phone=_phone(arguments, "train"),
+        resume=arguments.resume,
+        start=arguments.start,
+        pretrained=not arguments.no_pretrained,
+    )
+    print(f"the network is in {finished}")
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    from train.calibrate import PhotoSets, calibrate
+
+    others = PhotoSets(_phone(arguments, "train"), _phone(arguments, "val"), _natural(arguments, 0))
+    balance = json.loads((arguments.run / "run.json").read_text(encoding="utf-8"))["recipe"]["balance"]
+    choices = calibrate(
+        arguments.run,
+        _part(arguments, "train"),
+        _part(arguments, "val"),
+        balance,
+        arguments.size,
+        arguments.views,
+        others,
+    )
+    print(json.dumps(dataclasses.asdict(choices), indent=2))
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from train.export import export
+
+    export(arguments.run, arguments.bundle, arguments.version, _training_data(arguments))
+    print(f"the bundle is in {arguments.bundle}")
+
+
+def _training_data(arguments: argparse.Namespace) -> list[str]:
+    ham = _part(arguments, "train")
+    learned = [f"HAM10000 (doi:10.7910/DVN/DBW86T), training part of the split, {len(ham.records):,} images"]
+    if phone := _phone(arguments, "train"):
+        learned.append(
+            f"PAD-UFES-20 (doi:10.17632/zr7vgbcyr2.1), training patients, {len(phone.records)} photos"
+        )
+    return learned
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from train.evaluate import measure, write_metrics
+
+    isic2018 = open_collection(arguments.isic2018) if arguments.isic2018 else None
+    metrics = measure(
+        arguments.bundle,
+        test=_part(arguments, "test"),
+        phone=_phone(arguments, "test"),
+        natural=_natural(arguments, 1),
+        isic2018=Subset(isic2018, isic2018.records) if isic2018 else None,
+        baseline_run=arguments.baseline_run,
+    )
+    write_metrics(arguments.bundle, metrics)
+    print(f"the figures are in {arguments.bundle / 'metrics.json'}")
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from train.report import report
+
+    report(arguments.bundle, arguments.readme)
+
+
+def _all(arguments: argparse.Namespace) -> None:
+    if not arguments.split_file.is_file():
+        _split(arguments)
+    for step in (_fit, _calibrate, _export, _evaluate, _report):
+        step(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""Turns a calibrated run into the bundle that the web app serves."""
+
+import datetime
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+
+from train.calibrate import load_choices
+from train.fit import CLASSIFIER
+from train.served import build_served_model
+from webapp.labels import CLASSES
+
+INTENDED_USE: Final = (
+    "Second look at a photo of one skin spot, for information. Not a diagnosis, not a medical device."
+)
+LICENCE: Final = "CC BY-NC 4.0"
+
+
+def export(run: Path, bundle: Path, version: str, training_data: Sequence[str]) -> None:
+    """Builds the served graph of a run and writes it with its contract.
+
+    Args:
+        run: A run's folder after ``fit`` and ``calibrate``.
+        bundle: Folder for ``model.keras``, ``model.tflite`` and ``contract.json``.
+        version: The bundle's version, as shown with every answer.
+        training_data: What the network learned from, a sentence each, for the contract.
+    """
+    classifier = keras.saving.load_model(run / CLASSIFIER, compile=False)
+    choices, familiarity = load_choices(run)
+    model = build_served_model(classifier, choices.size, choices.calibration, familiarity, choices.views)
+
+    partial = bundle.with_name(f"partial-{bundle.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    model.save(partial / "model.keras")
+    model.export(partial / "model.tflite", format="litert", verbose=False)
+
+    outputs = ["probabilities", "class_activation_maps", "embedding", "unfamiliarity"]
+    contract = {
+        "schema": 1,
+        "name": "skin-cancer-detector",
+        "version": version,
+        "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "architecture": classifier.name.removeprefix("classifier_").replace("lite", "EfficientNet-Lite"),
+        "licence": LICENCE,
+        "training_data": list(training_data),
+        "intended_use": INTENDED_USE,
+        "files": {name: describe(partial / name) for name in ("model.keras", "model.tflite")},
+        "input": {
+            "name": "image",
+            "size": choices.size,
+            "dtype": "uint8",
+            "range": [0, 255],
+            "channels": "RGB",
+        },
+        "outputs": {name: name for name in outputs},
+        "views": choices.views,
+        "classes": list(CLASSES),
+        "temperature": choices.calibration.temperature,
+        "training_prior": list(choices.calibration.training_prior),
+        "natural_prior": list(choices.calibration.natural_prior),
+        "decision_weights": list(choices.decision_weights),
+        "thresholds": {"signs": choices.signs, "unsure": choices.unsure},
+        "gate": {"unfamiliarity": choices.unfamiliarity},
+    }
+    write_contract(partial, contract)
+    shutil.rmtree(bundle, ignore_errors=True)
+    os.replace(partial, bundle)
+
+
+def describe(file: Path) -> dict[str, Any]:
+    """Returns a file's entry in the contract: its SHA-256 and its size in bytes."""
+    data = file.read_bytes()
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def write_contract(bundle: Path, contract: dict[str, Any]) -> None:
+    """Writes the contract of a bundle."""
+    (bundle / "contract.json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
+
+
+def add_file(bundle: Path, name: str) -> None:
+    """Enters a file of the bundle that was written after the export, such as the metrics."""
+    contract = json.loads((bundle / "contract.json").read_text(encoding="utf-8"))
+    contract["files"][name] = describe(bundle / name)
+    write_contract(bundle, contract)

@@ -1,0 +1,76 @@
+"""How unlike the training photos a photo is, from the network's own embedding.
+
+Mahalanobis distance to the nearest class (Lee et al. 2018, arXiv:1807.03888) in the space of the
+embedding's leading principal components.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import layers
+
+COMPONENTS: Final = 128
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """``whitening`` ``(1280, k)`` and ``centre`` ``(1280,)`` map an embedding to a space where the
+    training photos of each class have unit covariance; ``means`` ``(classes, k)`` are the classes there.
+    """
+
+    centre: np.ndarray
+    whitening: np.ndarray
+    means: np.ndarray
+
+    def score(self, embeddings: np.ndarray) -> np.ndarray:
+        """Returns the distance to the nearest class mean, in units of that space's dimension.
+
+        Args:
+            embeddings: ``(count, 1280)``.
+
+        Returns:
+            ``(count,)``, 1 on average for the training photos, larger for unfamiliar ones.
+        """
+        z = (embeddings - self.centre) @ self.whitening
+        distances = ((z[:, None] - self.means[None]) ** 2).mean(axis=2)
+        return distances.min(axis=1)
+
+    def as_layers(self, embedding: Any) -> Any:
+        """Returns the same score as part of a Keras graph, of shape ``(batch, 1)``."""
+        k = self.means.shape[1]
+        project = layers.Dense(k, name="whitened")
+        z = project(embedding)
+        project.set_weights([self.whitening, -self.centre @ self.whitening])
+        # |z - m|² = |z|² - 2 z·m + |m|²: the last two terms are a Dense layer.
+        cross = layers.Dense(len(self.means), name="nearest_class")
+        linear = cross(z)
+        cross.set_weights([-2 * self.means.T / k, (self.means**2).mean(axis=1)])
+        squares = keras.ops.mean(keras.ops.square(z), axis=1, keepdims=True)
+        nearest = keras.ops.min(linear, axis=1, keepdims=True)
+        return layers.Add(name="unfamiliarity")([squares, nearest])
+
+
+def fit_familiarity(embeddings: np.ndarray, labels: np.ndarray, components: int = COMPONENTS) -> Familiarity:
+    """Fits class means and a shared covariance.
+
+    Args:
+        embeddings: ``(count, 1280)`` of the training photos, without augmentation.
+        labels: ``(count,)`` class indices.
+        components: How many principal components of the within-class scatter to keep.
+    """
+    embeddings = embeddings.astype(np.float64)
+    classes = np.unique(labels)
+    means = np.stack([embeddings[labels == c].mean(axis=0) for c in classes])
+    residuals = embeddings - means[np.searchsorted(classes, labels)]
+    covariance = residuals.T @ residuals / len(residuals)
+    values, vectors = np.linalg.eigh(covariance)
+    keep = np.argsort(values)[::-1][:components]
+    whitening = vectors[:, keep] / np.sqrt(values[keep] + 1e-6 * values[keep][0])
+    centre = embeddings.mean(axis=0)
+    return Familiarity(
+        centre.astype(np.float32),
+        whitening.astype(np.float32),
+        ((means - centre) @ whitening).astype(np.float32),
+    )

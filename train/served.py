@@ -1,0 +1,104 @@
+"""The network as it is served: one saved graph from raw pixels to everything that the app needs."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from train.familiarity import Familiarity
+from webapp.labels import CLASSES
+
+VIEWS: Final = {1: ((),), 2: ((), (2,)), 4: ((), (1,), (2,), (1, 2))}
+"""Which axes (1 up-down, 2 left-right) each of the averaged views flips."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns the network's logits into probabilities for natural frequencies.
+
+    ``logits / temperature + log(natural_prior / training_prior)``: the first term is temperature
+    scaling (Guo et al. 2017, arXiv:1706.04599), the second undoes the class-balanced sampling
+    (Saerens et al. 2002). Priors are in the order of ``CLASSES`` and sum to 1.
+    """
+
+    temperature: float
+    training_prior: tuple[float, ...]
+    natural_prior: tuple[float, ...]
+
+    @property
+    def shift(self) -> np.ndarray:
+        """``float64`` of shape ``(7,)``: what is added to the scaled logits."""
+        return np.log(self.natural_prior) - np.log(self.training_prior)
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Returns calibrated probabilities ``(count, 7)`` of uncalibrated logits of that shape."""
+        scores = logits / self.temperature + self.shift
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return scores / scores.sum(axis=1, keepdims=True)
+
+
+def _stack_views(x: Any, views: int) -> Any:
+    """Returns a batch and its flipped copies, ``(views * batch, …)``."""
+    return ops.concatenate([ops.flip(x, axes) if axes else x for axes in VIEWS[views]], axis=0)
+
+
+def _mean_of_views(x: Any, views: int) -> Any:
+    """Flips the feature maps of stacked views back and returns their mean ``(batch, …)``."""
+    parts = ops.split(x, views, axis=0)
+    return layers.Average(name="mean_of_views")(
+        [ops.flip(part, axes) if axes else part for part, axes in zip(parts, VIEWS[views], strict=True)]
+    )
+
+
+def build_served_model(
+    classifier: keras.Model,
+    size: int,
+    calibration: Calibration,
+    familiarity: Familiarity | None,
+    views: int,
+) -> keras.Model:
+    """Builds the graph that is saved, exported and served.
+
+    The logits are the mean of the class-activation maps (Zhou et al. 2016, arXiv:1512.04150), so
+    the maps show exactly what the answer was made of. Temperature and priors are folded into them.
+
+    Args:
+        classifier: A network from :func:`train.models.build_classifier`.
+        size: Side of the input in pixels.
+        calibration: From :mod:`train.calibrate`.
+        familiarity: The model of familiar embeddings; ``None`` leaves the score out.
+        views: 1, 2 or 4 flipped views, averaged at the features.
+
+    Returns:
+        A model from ``image`` (``uint8``, ``(batch, size, size, 3)``) to a dict of ``float32``:
+        ``probabilities (batch, 7)``, ``class_activation_maps (batch, size / 32, size / 32, 7)``,
+        ``embedding (batch, 1280)`` and, with ``familiarity``, ``unfamiliarity (batch, 1)``.
+    """
+    dense = classifier.get_layer("logits")
+    kernel, bias = dense.get_weights()
+    backbone = keras.Model(classifier.input, classifier.get_layer("head_relu").output, name=classifier.name)
+
+    image = keras.Input((size, size, 3), dtype="uint8", name="image")
+    x = layers.Rescaling(1.0, name="as_float")(image)
+    if views > 1:
+        x = _stack_views(x, views)
+    features = backbone(x)
+    if views > 1:
+        features = _mean_of_views(features, views)
+    evidence = layers.Conv2D(len(CLASSES), 1, name="class_activation_maps")
+    maps = evidence(features)
+    evidence.set_weights(
+        [kernel[None, None] / calibration.temperature, bias / calibration.temperature + calibration.shift]
+    )
+    logits = layers.GlobalAveragePooling2D(name="calibrated_logits")(maps)
+    embedding = layers.GlobalAveragePooling2D(name="embedding")(features)
+    outputs = {
+        "probabilities": layers.Softmax(name="probabilities")(logits),
+        "class_activation_maps": maps,
+        "embedding": embedding,
+    }
+    if familiarity is not None:
+        outputs["unfamiliarity"] = familiarity.as_layers(embedding)
+    return keras.Model(image, outputs, name="skin_cancer_detector")
