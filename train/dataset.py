@@ -22,8 +22,9 @@ from webapp.labels import CLASSES, MALIGNANT
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 METADATA: Final = "HAM10000_metadata"
 IMAGE_FOLDERS: Final = ("HAM10000_images_part_1", "HAM10000_images_part_2")
-# The zips hold 4:3 frames squashed to a square; the official files are 600 × 450.
+# These zips hold 4:3 frames squashed to a square; the official files are 600 × 450.
 SQUASHED_ASPECT: Final = 4 / 3
+SQUASHED_ZIPS: Final = ("ham10000", "isic2017", "isic2018_task3_validation")
 
 
 class DatasetError(Exception):
@@ -159,9 +160,7 @@ def _open_zip(path: Path) -> Collection:
         except KeyError:
             raise DatasetError(f"{path}: labels.csv is missing") from None
     rows = csv.DictReader(io.StringIO(text))
-    return _collection(
-        path.stem, path, rows, members, squashed=path.stem not in ("pad_ufes_20", "natural_photos")
-    )
+    return _collection(path.stem, path, rows, members, squashed=path.stem in SQUASHED_ZIPS)
 
 
 def _open_official(path: Path) -> Collection:

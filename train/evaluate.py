@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sklearn.metrics import log_loss
 from tqdm import tqdm
 
 from train.dataset import Record, Subset, true_centre_square
 from train.export import add_file
 from train.fit import CLASSIFIER, inputs
 from train.metrics import (
+    METRICS,
     RESAMPLES,
-    Figures,
     Scored,
     binary_figures,
     calibration_figures,
     class_figures,
     confusion_counts,
+    half_threshold_figures,
     operating_figures,
     per_class_figures,
     reliability_bins,
@@ -40,7 +40,6 @@ from webapp.labels import CLASSES
 from webapp.predictor import Predictor
 from webapp.runtimes import LiteRtRuntime
 
-METRICS: Final = "metrics.json"
 # PAD's own definition counts actinic keratosis as harmless; ours counts it as cancer.
 PAD_HARMLESS_KERATOSIS: Final = "ACK"
 WRITE_UP_ACCURACY: Final = 0.7079  # the origin's claim, on a split by image
@@ -81,7 +80,7 @@ def dermoscopy_metrics(answers: Answers, bundle: Bundle, resamples: int = RESAMP
         "lesions": len(set(lesions)),
         **with_intervals(scored, class_figures, resamples),
         **with_intervals(scored, calibration_figures, resamples),
-        "binary": with_intervals(scored, _half_threshold_figures, resamples),
+        "binary": with_intervals(scored, half_threshold_figures, resamples),
         "per_class": {
             dx: {
                 "images": counts[dx],
@@ -179,18 +178,7 @@ def binary_baseline(
         malignancy=malignancy,
         groups=np.array([record.lesion_id for record in records]),
     )
-    return with_intervals(scored, _half_threshold_figures, resamples)
-
-
-def _half_threshold_figures(scored: Scored) -> Figures:
-    # Cancer at 0.5 and more: the one rule under which the origin's CNN and ours can stand side by side.
-    right = (scored.malignancy >= 0.5) == scored.malignant
-    return {
-        "loss": float(log_loss(scored.malignant, scored.malignancy, labels=[False, True])),
-        "accuracy": float(right.mean()),
-        "balanced_accuracy": float((right[scored.malignant].mean() + right[~scored.malignant].mean()) / 2),
-        **binary_figures(scored),
-    }
+    return with_intervals(scored, half_threshold_figures, resamples)
 
 
 def measure(

@@ -12,6 +12,9 @@ import numpy as np
 from keras import layers
 
 COMPONENTS: Final = 128
+# Directions with less than this share of the largest variance are noise: dividing by it would make the
+# score a matter of rounding, different in every runtime.
+FLOOR: Final = 1e-3
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,9 @@ def fit_familiarity(embeddings: np.ndarray, labels: np.ndarray, components: int 
     residuals = embeddings - means[np.searchsorted(classes, labels)]
     covariance = residuals.T @ residuals / len(residuals)
     values, vectors = np.linalg.eigh(covariance)
-    keep = np.argsort(values)[::-1][:components]
-    whitening = vectors[:, keep] / np.sqrt(values[keep] + 1e-6 * values[keep][0])
+    rank = max(1, len(residuals) - len(classes))
+    keep = np.argsort(values)[::-1][: min(components, rank)]
+    whitening = vectors[:, keep] / np.sqrt(values[keep] + FLOOR * values[keep][0])
     centre = embeddings.mean(axis=0)
     return Familiarity(
         centre.astype(np.float32),

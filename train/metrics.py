@@ -8,15 +8,16 @@ from typing import Any, Final
 import numpy as np
 from sklearn.metrics import (
     accuracy_score,
-    balanced_accuracy_score,
     confusion_matrix,
     f1_score,
+    log_loss,
     roc_auc_score,
     roc_curve,
 )
 
 from webapp.labels import CLASSES, MALIGNANT_INDICES
 
+METRICS: Final = "metrics.json"
 RESAMPLES: Final = 1000
 CALIBRATION_BINS: Final = 15
 
@@ -126,6 +127,20 @@ def operating_figures(threshold: float) -> Callable[[Scored], Figures]:
     return figures
 
 
+def half_threshold_figures(scored: Scored) -> Figures:
+    """Returns loss, accuracy, balanced accuracy and AUC of "cancer at 0.5 and more".
+
+    The one rule under which the origin's CNN and the product's network can stand side by side.
+    """
+    right = (scored.malignancy >= 0.5) == scored.malignant
+    return {
+        "loss": float(log_loss(scored.malignant, scored.malignancy, labels=[False, True])),
+        "accuracy": _share(right),
+        "balanced_accuracy": (_share(right[scored.malignant]) + _share(right[~scored.malignant])) / 2,
+        **binary_figures(scored),
+    }
+
+
 def calibration_figures(scored: Scored) -> Figures:
     """Returns expected calibration errors (15 equal-width bins; Guo et al. 2017).
 
@@ -179,9 +194,8 @@ def threshold_for_sensitivity(scored: Scored, sensitivity: float) -> float:
 
 def mean_recall_of(scored: Scored, weights: np.ndarray) -> float:
     """Returns the balanced accuracy of the largest of probabilities × weights."""
-    assert scored.probabilities is not None
-    value: float = balanced_accuracy_score(scored.truth, (scored.probabilities * weights).argmax(axis=1))
-    return value
+    assert scored.probabilities is not None and scored.truth is not None
+    return _mean_recall(scored.truth, (scored.probabilities * weights).argmax(axis=1))
 
 
 def score(probabilities: np.ndarray, truth: np.ndarray, groups: Sequence[str], weights: np.ndarray) -> Scored:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from train.evaluate import METRICS
+from train.metrics import METRICS
 from webapp.labels import CLASSES
 
 TEMPLATES: Final = Path(__file__).parent / "report_templates"

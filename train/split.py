@@ -85,7 +85,8 @@ def read_split(scheme: Scheme = HAM10000, path: Path | None = None) -> dict[str,
         SplitError: The rows do not have the hash that the file states, or name an unknown part.
     """
     path = path or scheme.file
-    stated, header, *rows = path.read_text(encoding="utf-8").splitlines()
+    stated, _, body = path.read_text(encoding="utf-8").partition("\n")
+    header, *rows = body.splitlines() or [""]
     if not stated.endswith(_digest(rows)) or header != f"{scheme.group},part":
         raise SplitError(f"{path}: the rows do not match the hash in the first line")
     parts: dict[str, Part] = {}

@@ -1,0 +1,41 @@
+"""Skin Cancer Detector: the web app, its command line and its API."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from webapp.config import Settings
+    from webapp.predictor import Predictor
+
+
+def create_app(settings: "Settings | None" = None, predictor: "Predictor | None" = None) -> "Flask":
+    """Makes the app.
+
+    Args:
+        settings: Read from the environment if ``None``.
+        predictor: Opened as the settings say if ``None``.
+
+    Raises:
+        ConfigError: A setting does not parse.
+        BundleError: The model is missing, damaged or not the one that its contract names.
+    """
+    # Imported here because training, too, comes through this package for labels and imaging.
+    from flask import Flask
+
+    from webapp import api, cli, errors, languages, security, views
+    from webapp.config import Settings
+    from webapp.predictor import open_predictor
+
+    settings = settings or Settings.from_environ()
+    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # a record's fields have an order
+    app.extensions["settings"] = settings
+    app.extensions["predictor"] = predictor or open_predictor(settings)
+    for module in (errors, languages):
+        module.init_app(app)
+    security.init_app(app, settings)
+    for blueprint in (views.bp, api.bp, cli.bp):
+        app.register_blueprint(blueprint)
+    security.csrf.exempt(api.bp)
+    return app

@@ -19,7 +19,7 @@ Image.MAX_IMAGE_PIXELS = None
 Box = tuple[float, float, float, float]
 """Left, upper, right and lower edge in pixels of the upright photo."""
 
-FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF")
 MAX_PIXELS: Final = 64_000_000  # the largest phone photos in use are 50 megapixels
 
 
@@ -105,7 +105,9 @@ def _upright(image: Image.Image) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # 16-bit grey; Pillow's own convert("RGB") would clip everything above 255 to white.
-        return Image.fromarray((np.asarray(image, np.uint32) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((np.asarray(image, np.uint32) >> 8).clip(0, 255).astype(np.uint8)).convert(
+            "RGB"
+        )
     if image.has_transparency_data:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")

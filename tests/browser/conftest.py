@@ -1,0 +1,108 @@
+"""A real Chromium on a really listening app."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from tests.fakes import FixedPredictor, made_prediction
+from webapp import create_app
+from webapp.bundle import BUNDLE_FOLDER
+from webapp.config import Settings
+from webapp.predictor import Predictor, open_predictor
+
+VIEWPORTS: Final = {"phone": (360, 740), "tablet": (768, 1024), "desktop": (1280, 800)}
+PageOpener = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, or whichever stands in the path. CI must have one; a stranger need not."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
+        reason = "needs Chromium, for example from Debian's package chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[PageOpener]:
+    """Opens a page of its own; keywords are those of Playwright's ``new_context``.
+
+    What the scripts complain about, and what the content security policy stops, fails the test.
+    """
+    contexts, complaints = [], []
+
+    def open_page(viewport: str = "phone", **options: Any) -> Page:
+        width, height = VIEWPORTS[viewport]
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def is_complaint(message: Any) -> bool:
+    # Chromium also reports every answer of 400 and above as an error of the console.
+    return message.type in ("error", "warning") and "Failed to load resource" not in message.text
+
+
+@dataclass
+class Site:
+    """A listening app; its predictor answers as the test says."""
+
+    url: str
+    predictor: FixedPredictor
+
+    def answers(self, malignancy: float, unfamiliarity: float = 1.0) -> None:
+        self.predictor.prediction = made_prediction(malignancy, unfamiliarity)
+
+
+def listening(predictor: FixedPredictor | Predictor) -> Iterator[str]:
+    app = create_app(Settings(secret_key="not a secret, only a test"), predictor)  # type: ignore[arg-type]
+    server = make_server("localhost", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, name="app")
+    thread.start()
+    yield f"http://localhost:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def made_site() -> Iterator[Site]:
+    predictor = FixedPredictor(made_prediction(0.9312))
+    for url in listening(predictor):
+        yield Site(url, predictor)
+
+
+@pytest.fixture
+def site(made_site: Site) -> Site:
+    """An app with a made-up model, which answers every photo with 93.12 % until told otherwise."""
+    made_site.answers(0.9312)
+    return made_site
+
+
+@pytest.fixture(scope="session")
+def real_site() -> Iterator[str]:
+    """The address of an app with the bundle that is shipped."""
+    assert (BUNDLE_FOLDER / "contract.json").is_file()
+    yield from listening(open_predictor(Settings()))

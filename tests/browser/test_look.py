@@ -1,0 +1,136 @@
+"""How the pages look and behave in every state: accessible, within the screen, printable."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import VIEWPORTS, PageOpener, Site
+
+pytestmark = pytest.mark.browser
+
+OUTCOMES = {
+    "signs": (0.8731, 1.0),
+    "unsure": (0.1162, 1.0),
+    "no-signs": (0.0318, 1.0),
+    "cannot-judge": (0.8731, 99.0),
+}
+STATES = (
+    *OUTCOMES,
+    "raised by answers",
+    "start",
+    "start with a photo",
+    "start with an error",
+    "about",
+    "error",
+)
+
+
+def show(page: Page, site: Site, state: str, photo: bytes) -> None:
+    """Brings the page into a state, as a person would."""
+    if state in ("about", "error"):
+        page.goto(f"{site.url}/{state}")
+        return
+    malignancy, unfamiliarity = OUTCOMES.get(state, (0.0318, 1.0))
+    site.answers(malignancy, unfamiliarity)
+    page.goto(site.url)
+    if state == "start":
+        return
+    content = b"no photo" if state == "start with an error" else photo
+    page.locator("#photo").set_input_files({"name": "spot.jpg", "mimeType": "image/jpeg", "buffer": content})
+    if state == "start with a photo":
+        expect(page.locator(".preview")).to_be_visible()
+        return
+    if state == "raised by answers":
+        page.get_by_label("It bleeds, itches or does not heal").check()
+    page.locator(".button-main").click()
+    expect(page.locator(".outcome, [role=alert]")).to_be_visible()
+
+
+def scrolls_sideways(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+
+@pytest.mark.parametrize("colour_scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", ["phone", "desktop"])
+@pytest.mark.parametrize("state", STATES)
+def test_axe_finds_nothing(
+    open_page: PageOpener, site: Site, photo: bytes, state: str, viewport: str, colour_scheme: str
+) -> None:
+    page = open_page(viewport, color_scheme=colour_scheme, reduced_motion="reduce")
+    show(page, site, state, photo)
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+    assert not scrolls_sideways(page)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_nothing_is_cut_off_on_a_narrow_screen_or_with_large_text(
+    open_page: PageOpener, site: Site, photo: bytes, state: str
+) -> None:
+    page = open_page()
+    show(page, site, state, photo)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert not scrolls_sideways(page)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    # Through the object model, as the browser's own setting: the policy forbids inline styles.
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert not scrolls_sideways(page)
+
+
+@pytest.mark.parametrize("viewport", VIEWPORTS)
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_each_outcome_stands_first(
+    open_page: PageOpener, site: Site, photo: bytes, outcome: str, viewport: str
+) -> None:
+    page = open_page(viewport)
+    show(page, site, outcome, photo)
+    banner = page.locator("main section").first
+    expect(banner).to_have_class(f"outcome {outcome}")
+    expect(banner.get_by_role("heading", level=1)).to_be_in_viewport()
+
+
+def test_the_heat_map_can_be_switched_off_by_keyboard(
+    open_page: PageOpener, site: Site, photo: bytes
+) -> None:
+    page = open_page()
+    show(page, site, "signs", photo)
+    switch = page.get_by_role("switch", name="Show the heat map")
+    expect(switch).to_be_checked()
+    expect(page.locator(".heat-map")).to_have_css("opacity", "1")
+    switch.press("Space")
+    expect(page.locator(".heat-map")).to_have_css("opacity", "0")
+
+
+def test_the_heat_map_covers_the_photo(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page("desktop")
+    show(page, site, "signs", photo)
+    below, above = (page.locator(f".photo-stack img >> nth={index}").bounding_box() for index in (0, 1))
+    assert below == above
+
+
+def test_print(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    """The button prints; on paper stand photo, heat map, answer and date, and nothing to click."""
+    page = open_page(color_scheme="dark")
+    page.add_init_script("window.print = () => { document.body.dataset.printed = 'yes'; }")
+    show(page, site, "signs", photo)
+    page.get_by_label("Show the heat map").uncheck()
+    page.get_by_role("button", name="Print or save as PDF").click()
+    expect(page.locator("body")).to_have_attribute("data-printed", "yes")
+    page.emulate_media(media="print")
+    expect(page.locator(".report-photos > .print-only")).to_be_visible()
+    expect(page.locator(".heat-map")).to_have_css("opacity", "1")
+    expect(page.locator(".facts time")).to_be_visible()
+    expect(page.get_by_text("This is not a diagnosis.")).to_be_visible()
+    for gone in (".switch", "nav", ".skip-link", "[data-print]", "#look-for"):
+        expect(page.locator(gone).first).to_be_hidden()
+    expect(page.locator("body")).to_have_css("color", "rgb(27, 33, 48)")  # dark ink on paper, at night too
+
+
+def test_a_repeated_visit_by_the_browsers_back_button_finds_the_form_ready(
+    open_page: PageOpener, site: Site, photo: bytes
+) -> None:
+    page = open_page()
+    show(page, site, "signs", photo)
+    page.go_back()
+    expect(page.locator(".button-main")).to_have_text("Check this spot")
+    expect(page.locator(".working")).to_be_hidden()

@@ -1,0 +1,204 @@
+"""Every way to hand in a photo, from the start page to the result."""
+
+import base64
+import re
+import threading
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import VIEWPORTS, PageOpener, Site
+from tests.rendered import render_lesion, render_lesion_jpeg, to_bytes
+from webapp.assessment import VERDICTS
+from webapp.predictor import Prediction
+
+pytestmark = pytest.mark.browser
+
+DROP = """([kind, encoded]) => {
+  const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], "spot.jpg", { type: "image/jpeg" }));
+  const target = document.querySelector(".drop-zone");
+  const how = { bubbles: true, cancelable: true };
+  const event = kind === "paste"
+    ? new ClipboardEvent(kind, { ...how, clipboardData: data })
+    : new DragEvent(kind, { ...how, dataTransfer: data });
+  target.dispatchEvent(event);
+}"""
+
+
+def file(content: bytes, name: str = "spot.jpg") -> Any:
+    return {"name": name, "mimeType": "image/jpeg", "buffer": content}
+
+
+def hand_over(page: Page, kind: str, photo: bytes) -> None:
+    """Lets a drag, a drop or a paste happen, as the browser would after a person's hand."""
+    page.evaluate(DROP, [kind, base64.b64encode(photo).decode()])
+
+
+def expect_signs(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Signs of skin cancer detected")
+
+
+@pytest.mark.parametrize("viewport", VIEWPORTS)
+def test_choose(open_page: PageOpener, site: Site, photo: bytes, viewport: str) -> None:
+    page = open_page(viewport)
+    page.goto(site.url)
+    page.get_by_label("Choose a photo of one spot").set_input_files(file(photo))
+    expect(page.get_by_role("img", name="Preview of your photo")).to_be_visible()
+    expect(page.get_by_label("Choose another photo")).to_be_visible()
+    page.get_by_role("button", name="Check this spot").click()
+    expect_signs(page)
+
+
+@pytest.mark.parametrize("viewport", VIEWPORTS)
+def test_without_javascript(open_page: PageOpener, site: Site, photo: bytes, viewport: str) -> None:
+    page = open_page(viewport, java_script_enabled=False)
+    page.goto(site.url)
+    expect(page.get_by_text("Or drop it here")).to_be_hidden()
+    page.get_by_label("Choose a photo of one spot").set_input_files(file(photo))
+    page.get_by_label("It looks unlike my other spots").check()
+    page.get_by_role("button", name="Check this spot").click()
+    expect_signs(page)
+    expect(page.locator(".heat-map")).to_have_css("opacity", "1")
+    page.get_by_label("Show the heat map").uncheck()
+    expect(page.locator(".heat-map")).to_have_css("opacity", "0")
+    expect(page.get_by_role("button", name="Print")).to_be_hidden()
+
+
+def test_drop(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page("desktop")
+    page.goto(site.url)
+    hand_over(page, "dragover", photo)
+    expect(page.get_by_text("Let go to use this photo")).to_be_visible()
+    hand_over(page, "drop", photo)
+    expect(page.get_by_text("Let go to use this photo")).to_be_hidden()
+    expect(page.get_by_role("img", name="Preview of your photo")).to_be_visible()
+    page.get_by_role("button", name="Check this spot").click()
+    expect_signs(page)
+
+
+def test_paste(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page("desktop")
+    page.goto(site.url)
+    hand_over(page, "paste", photo)
+    expect(page.get_by_role("img", name="Preview of your photo")).to_be_visible()
+    page.get_by_role("button", name="Check this spot").click()
+    expect_signs(page)
+
+
+def test_camera(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    """The camera's photo replaces one that was chosen before."""
+    page = open_page()
+    page.goto(site.url)
+    page.locator("#photo").set_input_files(file(b"no photo"))
+    page.locator("#camera").set_input_files(file(photo))
+    expect(page.get_by_role("img", name="Preview of your photo")).to_be_visible()
+    assert page.locator("#photo").evaluate("input => input.files.length") == 0
+    page.get_by_role("button", name="Check this spot").click()
+    expect_signs(page)
+
+
+def test_a_large_photo_is_scaled_down_and_turned_upright_before_it_is_sent(
+    open_page: PageOpener, site: Site
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright: turn by 90 degrees
+    exif[0x010E] = "where I live"
+    lying = to_bytes(render_lesion(1, 400, 300).resize((4000, 3000)), "JPEG", quality=95, exif=exif)
+    page = open_page("desktop")
+    page.goto(site.url)
+    page.locator("#photo").set_input_files(file(lying))
+    page.wait_for_function("document.querySelector('#photo').files[0].name === 'photo.jpg'")
+    sent = bytes(page.evaluate("document.querySelector('#photo').files[0].bytes().then(b => Array.from(b))"))
+    assert len(sent) < len(lying)
+    assert b"where I live" in lying and b"where I live" not in sent
+    page.get_by_role("button", name="Check this spot").click()
+    expect(page.locator(".facts")).to_contain_text("1800 × 2400 points")
+
+
+def test_what_the_browser_cannot_preview_is_sent_as_it_is(open_page: PageOpener, site: Site) -> None:
+    heic = to_bytes(render_lesion(1), "HEIF")
+    page = open_page()
+    page.goto(site.url)
+    page.locator("#photo").set_input_files({"name": "IMG_1.HEIC", "mimeType": "image/heic", "buffer": heic})
+    page.get_by_role("button", name="Check this spot").click()
+    expect_signs(page)
+
+
+def test_the_wait_is_visible_and_a_second_press_sends_nothing(
+    open_page: PageOpener, site: Site, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, let_go = [], threading.Event()
+
+    def predict(image: Image.Image, box: object = None) -> Prediction:
+        asked.append(image.size)
+        let_go.wait(20)
+        return site.predictor.prediction
+
+    monkeypatch.setattr(site.predictor, "predict", predict)
+    page = open_page()
+    page.goto(site.url)
+    page.locator("#photo").set_input_files(file(photo))
+    expect(page.get_by_role("img", name="Preview of your photo")).to_be_visible()
+    button = page.locator(".button-main")
+    button.click(no_wait_after=True)
+    expect(page.locator(".working")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("Looking at your photo…")
+    expect(button).to_have_text("Checking…")
+    button.click(no_wait_after=True)
+    let_go.set()
+    expect_signs(page)
+    assert len(asked) == 1
+
+
+def test_a_refused_photo_is_told_at_once(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    page.goto(site.url)
+    page.locator("#photo").set_input_files(file(b"no photo"))
+    page.get_by_role("button", name="Check this spot").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_be_focused()
+    expect(alert).to_contain_text("not a photo that we can read")
+    expect(page).to_have_title(re.compile("^Error: "))
+    alert.get_by_role("link").click()
+    expect(page.locator("#photo")).to_be_focused()
+
+
+def test_the_whole_way_by_keyboard(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page("desktop")
+    page.goto(site.url)
+    keyboard = page.keyboard
+    keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the main content")).to_be_focused()
+    keyboard.press("Enter")
+    for _ in range(2):
+        keyboard.press("Tab")
+    expect(page.locator("#photo")).to_be_focused()
+    with page.expect_file_chooser() as chooser:
+        keyboard.press("Enter")
+    chooser.value.set_files(file(photo))
+    keyboard.press("Tab")
+    keyboard.press("Space")
+    expect(page.get_by_label("It has changed in size, shape or colour")).to_be_checked()
+    for _ in range(3):
+        keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Check this spot")).to_be_focused()
+    keyboard.press("Enter")
+    expect_signs(page)
+
+
+@pytest.mark.parametrize("viewport", ["phone", "desktop"])
+def test_the_shipped_model_answers_a_rendered_lesion(
+    open_page: PageOpener, real_site: str, viewport: str
+) -> None:
+    page = open_page(viewport)
+    page.goto(real_site)
+    page.locator("#photo").set_input_files(file(render_lesion_jpeg(5)))
+    page.get_by_role("button", name="Check this spot").click()
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text(re.compile("|".join(VERDICTS.values())))
+    expect(page.locator(".confidence dd")).to_have_text(re.compile(r"^\d{1,3}\.\d\d%$"))
+    expect(page.locator(".diagnoses li")).to_have_count(7)

@@ -1,0 +1,129 @@
+"""A made-up model for tests that need a particular answer: its contract, its figures and its predictions."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from webapp.bundle import Bundle
+from webapp.contract import parse_contract
+from webapp.imaging import Box
+from webapp.labels import CLASSES
+from webapp.predictor import Prediction
+
+CONTRACT: Final[Mapping[str, Any]] = {
+    "schema": 1,
+    "name": "skin-cancer-detector",
+    "version": "9.9.9",
+    "created": "2024-02-29",
+    "architecture": "EfficientNet-Lite0",
+    "licence": "CC BY-NC 4.0",
+    "training_data": ["HAM10000 (doi:10.7910/DVN/DBW86T), training part, 7,011 images"],
+    "intended_use": "Tests.",
+    "files": {
+        "model.keras": {"sha256": "a" * 64, "bytes": 15_000_000},
+        "model.tflite": {"sha256": "b" * 64, "bytes": 14_000_000},
+        "metrics.json": {"sha256": "c" * 64, "bytes": 13_000},
+    },
+    "input": {"name": "image", "size": 32, "dtype": "uint8", "range": [0, 255], "channels": "RGB"},
+    "outputs": {
+        "probabilities": "probabilities",
+        "class_activation_maps": "class_activation_maps",
+        "unfamiliarity": "unfamiliarity",
+    },
+    "classes": list(CLASSES),
+    "temperature": 1.3,
+    "training_prior": [1 / 7] * 7,
+    "natural_prior": [0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02],
+    "decision_weights": [1.0, 1.0, 1.0, 1.0, 3.0, 0.5, 1.0],
+    "thresholds": {"signs": 0.2, "unsure": 0.05},
+    "gate": {"unfamiliarity": 10.0},
+}
+
+
+def figure(value: float) -> dict[str, float]:
+    """Makes a measured value with its 95 % interval, as in ``metrics.json``."""
+    return {"value": value, "low": max(0.0, value - 0.02), "high": min(1.0, value + 0.02)}
+
+
+METRICS: Final[Mapping[str, Any]] = {
+    "model_version": "9.9.9",
+    "test": {
+        "images": 1503,
+        "lesions": 1120,
+        "accuracy": figure(0.83),
+        "balanced_accuracy": figure(0.77),
+        "macro_f1": figure(0.71),
+        "melanoma_auc": figure(0.91),
+        "malignancy_auc": figure(0.94),
+        "per_class": {
+            dx: {"images": 50, "recall": figure(0.77), "precision": figure(0.66)} for dx in CLASSES
+        },
+        "confusion": [[44 if row == column else 1 for column in range(7)] for row in range(7)],
+        "roc": {"fpr": [0.0, 0.1, 0.4, 1.0], "tpr": [0.0, 0.82, 0.97, 1.0]},
+        "malignancy_ece": figure(0.03),
+        "class_ece": figure(0.04),
+        "calibration": {
+            "bins": [{"low": 0.0, "high": 0.5, "count": 900, "predicted": 0.1, "observed": 0.12}],
+        },
+        "operating_points": {
+            "signs": {"threshold": 0.2, "sensitivity": figure(0.82), "specificity": figure(0.9)},
+            "unsure": {"threshold": 0.05, "sensitivity": figure(0.95), "specificity": figure(0.7)},
+        },
+    },
+    "phone": {
+        "images": 2298,
+        "patients": 1373,
+        "malignancy_auc": figure(0.8),
+        "skin_types": {
+            "1-2": {"images": 1200, "malignancy_auc": figure(0.81)},
+            "3-4": {"images": 300, "malignancy_auc": figure(0.78)},
+            "5-6": {"images": 12, "malignancy_auc": None},
+        },
+    },
+}
+
+
+def made_bundle() -> Bundle:
+    """Makes the bundle of the made-up model, without files."""
+    return Bundle(Path("nowhere"), parse_contract(CONTRACT), METRICS)
+
+
+def made_prediction(malignancy: float, unfamiliarity: float = 1.0) -> Prediction:
+    """Makes a prediction with a given malignancy; most of it melanoma, most of the rest mole."""
+    shares = {"akiec": 0.1 * malignancy, "bcc": 0.2 * malignancy, "mel": 0.7 * malignancy}
+    harmless = {"bkl": 0.2, "df": 0.05, "nv": 0.7, "vasc": 0.05}
+    shares |= {dx: share * (1 - malignancy) for dx, share in harmless.items()}
+    activation_map = np.zeros((6, 6), np.float32)
+    activation_map[1, 4] = 1
+    return Prediction(
+        malignancy=malignancy,
+        probabilities=tuple(shares[dx] for dx in CLASSES),
+        diagnosis="mel" if malignancy > 0.5 else "nv",
+        activation_map=activation_map,
+        unfamiliarity=unfamiliarity,
+    )
+
+
+class FixedPredictor:
+    """Stands in for :class:`webapp.predictor.Predictor`: the same prediction for every photo."""
+
+    def __init__(self, prediction: Prediction, bundle: Bundle | None = None) -> None:
+        self.bundle = bundle or made_bundle()
+        self.prediction = prediction
+
+    def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
+        return self.prediction
+
+
+def write_bundle(folder: Path, contract: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Writes a contract and its files, with the sizes and hashes that they have."""
+    listed = {}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+        listed[name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (folder / "contract.json").write_text(json.dumps({**contract, "files": listed}))

@@ -1,0 +1,37 @@
+"""A tiny HAM10000 in the official layout, its pictures rendered by code."""
+
+import csv
+from pathlib import Path
+
+from tests.rendered import render_lesion
+from webapp.labels import CLASSES
+
+
+def make_dataset(folder: Path, lesions_per_class: int = 6, images_per_lesion: int = 1) -> Path:
+    """Writes ``HAM10000_images_part_1/``, ``…_part_2/`` and ``HAM10000_metadata.csv``."""
+    rows = []
+    for part in (1, 2):
+        (folder / f"HAM10000_images_part_{part}").mkdir(parents=True)
+    for c, dx in enumerate(CLASSES):
+        for lesion in range(lesions_per_class):
+            for image in range(images_per_lesion):
+                number = (c * lesions_per_class + lesion) * images_per_lesion + image
+                image_id = f"ISIC_9{number:06d}"
+                file = folder / f"HAM10000_images_part_{1 + number % 2}" / f"{image_id}.jpg"
+                render_lesion(number, 80, 60).save(file, quality=90)
+                rows.append(
+                    {
+                        "lesion_id": f"HAM_9{c}{lesion:05d}",
+                        "image_id": image_id,
+                        "dx": dx,
+                        "dx_type": "histo",
+                        "age": "50.0",
+                        "sex": "female",
+                        "localization": "back",
+                    }
+                )
+    with (folder / "HAM10000_metadata.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder

@@ -1,0 +1,159 @@
+"""The whole road, from official-looking images to a bundle that the web app serves, in small."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.rendered import render_lesion
+from tests.train.made_dataset import make_dataset
+from train.__main__ import main
+from train.dataset import Subset, open_collection
+from train.metrics import METRICS
+from train.split import make_split, select
+from webapp.bundle import load_bundle
+from webapp.labels import CLASSES
+from webapp.predictor import Predictor
+from webapp.runtimes import KerasRuntime, LiteRtRuntime
+
+pytestmark = pytest.mark.tensorflow
+
+RECIPE = ["--stages", "64x2", "--batch-size", "8", "--no-pretrained"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("made") / "ham10000")
+
+
+@pytest.fixture(scope="module")
+def baseline(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "seed-cnn"
+    split = data.parent / "split.csv"
+    assert main(["split", "--data", str(data), "--split-file", str(split)]) == 0
+    arguments = ["--data", str(data), "--split-file", str(split), "--run", str(run)]
+    assert main(["fit", *arguments, "--model", "seed-cnn", "--stages", "128x1"]) == 0
+    return run
+
+
+@pytest.fixture(scope="module")
+def bundle(data: Path, baseline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "bundle"
+    readme = folder.parent / "README.md"
+    readme.write_text(
+        "# Made\n\n<!-- begin results: rendered by `make report` -->\nold\n<!-- end results -->\n"
+    )
+    arguments = [
+        *("--data", str(data), "--split-file", str(data.parent / "split.csv")),
+        *("--run", str(baseline.parent / "lite0"), "--bundle", str(folder), "--readme", str(readme)),
+        *("--size", "64", "--views", "4", "--version", "9.9.9", "--baseline-run", str(baseline)),
+    ]
+    assert main(["all", *arguments, *RECIPE]) == 0
+    return folder
+
+
+def test_bundle_opens_in_the_web_app_and_both_runtimes_agree(bundle):
+    opened = load_bundle(bundle)
+    photo = render_lesion(7)
+    answers = [
+        Predictor(opened, [runtime(opened.file(name), opened.contract)]).predict(photo)
+        for runtime, name in ((LiteRtRuntime, "model.tflite"), (KerasRuntime, "model.keras"))
+    ]
+    assert answers[0].probabilities == pytest.approx(answers[1].probabilities, abs=1e-4)
+    assert answers[0].unfamiliarity == pytest.approx(answers[1].unfamiliarity, rel=1e-3)
+    assert sum(answers[0].probabilities) == pytest.approx(1)
+
+
+def test_metrics_hold_every_network_with_intervals(bundle):
+    metrics = json.loads((bundle / METRICS).read_text())
+    assert metrics["model_version"] == "9.9.9"
+    assert metrics["baselines"]["always_benign"]["balanced_accuracy"]["value"] == 0.5
+    for figure in (metrics["test"]["balanced_accuracy"], metrics["baselines"]["seed_cnn"]["malignancy_auc"]):
+        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
+    counted = sum(map(sum, metrics["test"]["confusion"]))
+    assert (
+        counted
+        == metrics["test"]["images"]
+        == sum(c["images"] for c in metrics["test"]["per_class"].values())
+    )
+
+
+def test_report_renders_readme_and_model_card(bundle):
+    readme = (bundle.parent / "README.md").read_text()
+    assert "old" not in readme
+    assert "version 9.9.9" in readme
+    assert "70.8 %" in readme
+    assert readme.endswith("<!-- end results -->\n")
+    assert "# Model card: Skin Cancer Detector 9.9.9" in (bundle / "MODEL_CARD.md").read_text()
+
+
+def test_run_folder_says_how_it_was_made(bundle, baseline):
+    about = json.loads((baseline.parent / "lite0" / "run.json").read_text())
+    assert about["recipe"]["stages"] == [[64, 2]]
+    assert about["recipe"]["seed"] == 0
+    assert about["versions"]["keras"]
+    log = (baseline.parent / "lite0" / "log.csv").read_text().splitlines()
+    assert len(log) == 3
+    assert log[0].startswith("epoch,size,loss")
+
+
+def test_a_second_run_does_not_overwrite_the_first(bundle, data, baseline, capsys):
+    arguments = ["--data", str(data), "--split-file", str(data.parent / "split.csv")]
+    assert main(["fit", *arguments, "--run", str(baseline.parent / "lite0"), *RECIPE]) == 1
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_another_split_is_not_overwritten(data, tmp_path, capsys):
+    file = tmp_path / "split.csv"
+    file.write_text("another\n")
+    assert main(["split", "--data", str(data), "--split-file", str(file)]) == 1
+    assert str(file) in capsys.readouterr().err
+    assert file.read_text() == "another\n"
+
+
+def test_missing_data_is_one_sentence(tmp_path, capsys):
+    assert main(["split", "--data", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_seed_cnn_is_the_origins_network(baseline):
+    import keras
+
+    model = keras.saving.load_model(baseline / "classifier.h5", compile=False)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == [*(["Conv2D", "MaxPooling2D"] * 3), "Flatten", "Dense", "Dense"]
+    assert [layer.filters for layer in model.layers if hasattr(layer, "filters")] == [32, 64, 128]
+    assert model.input_shape == (None, 128, 128, 3)
+    assert model.count_params() == 3_304_769
+
+
+def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(data, tmp_path):
+    import keras
+
+    from train.fit import Recipe, fit
+
+    collection = open_collection(data)
+    parts = make_split(collection.records)
+    train, val = (select(collection, parts, part) for part in ("train", "val"))
+    recipe = Recipe(stages=((64, 2),), batch_size=8, deterministic=True, validate_every=1)
+    whole = fit(train, val, recipe, tmp_path / "whole", pretrained=False)
+    fit(train, val, recipe, tmp_path / "resumed", pretrained=False, stop_after=1)
+    resumed = fit(train, val, recipe, tmp_path / "resumed", pretrained=False, resume=True)
+
+    first, second = (keras.saving.load_model(file, compile=False).get_weights() for file in (whole, resumed))
+    assert max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True)) <= 1e-6
+
+
+def test_smartphone_photos_get_their_share_of_the_draws(data):
+    from train.fit import Recipe, load_training_set
+
+    collection = open_collection(data)
+    half = len(collection.records) // 2
+    images = load_training_set(
+        Subset(collection, collection.records[:half]),
+        Subset(collection, collection.records[half:]),
+        Recipe(phone_share=0.2, frame_size=32),
+    )
+    assert images.weights[half:].sum() == pytest.approx(0.2)
+    assert images.labels.shape == (2 * half, len(CLASSES))

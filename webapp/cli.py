@@ -1,0 +1,115 @@
+"""``flask --app wsgi predict``: the same answer for files and folders."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+from flask import Blueprint
+
+from webapp.config import Settings, current_settings
+from webapp.diagnose import examine, read_photo
+from webapp.imaging import PhotoError
+from webapp.messages import PHOTO_MESSAGES
+from webapp.predictor import Predictor, current_predictor
+from webapp.record import COLUMNS, Record
+
+bp = Blueprint("cli", __name__, cli_group=None)
+
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif"})
+
+
+@bp.cli.command("predict")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="json: one object a line. csv: probabilities and reasons stand as JSON in their cells.",
+)
+def predict(paths: tuple[Path, ...], output: str) -> None:
+    """Look for signs of skin cancer in photos.
+
+    PATHS are photos, and folders whose photos are taken in sorted order, those of their
+    subfolders too. The confidence is the estimated chance of cancer, and for "No signs" the
+    chance that it is none. A photo that cannot be read gets a record with its error, and the
+    exit status is 1. This is not a diagnosis and not a medical device.
+    """
+    from tqdm import tqdm  # here, not above: the web app never shows a progress bar
+
+    total = sum(1 for _ in find_photos(paths))
+    if total == 0:
+        raise click.UsageError("There is no photo in these folders.")
+    write = {"text": _text_of_many if total > 1 else _text, "json": _json, "csv": _csv}[output]
+    if output == "csv":
+        sys.stdout.write(_csv_row(COLUMNS))
+    predictor, settings = current_predictor(), current_settings()
+    failed = False
+    # disable=None: no bar where standard error is no terminal.
+    for path in tqdm(find_photos(paths), total=total, unit="photo", leave=False, delay=1, disable=None):
+        record = predict_file(path, predictor, settings)
+        failed = failed or record.error is not None
+        tqdm.write(write(record), file=sys.stdout, end="")  # takes the bar away while it writes
+    sys.exit(1 if failed else 0)
+
+
+def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yields the files among the paths whatever they are, and from folders all photos in sorted order."""
+    for path in paths:
+        if path.is_dir():
+            yield from find_photos(child for child in sorted(path.iterdir()) if _is_wanted(child))
+        else:
+            yield path
+
+
+def _is_wanted(child: Path) -> bool:
+    if child.is_dir():
+        return not child.is_symlink()  # it may lead back to where we are
+    return child.suffix.lower() in SUFFIXES
+
+
+def predict_file(path: Path, predictor: Predictor, settings: Settings) -> Record:
+    """Makes the record of one file, readable or not."""
+    name, version = click.format_filename(path), predictor.bundle.contract.version
+    try:
+        with path.open("rb") as stream:
+            photo = read_photo(stream, settings)
+    except PhotoError as error:
+        return Record.unreadable(name, PHOTO_MESSAGES[error.code].sentence, version)
+    except OSError as error:
+        return Record.unreadable(name, f"This file cannot be opened: {error.strerror}.", version)
+    return Record.of(name, examine(predictor, photo), version)
+
+
+def _text(record: Record) -> str:
+    if record.error is not None:
+        return f"Error: {record.error}\n"
+    if record.confidence is None:
+        return f"Prediction: {record.verdict}\nReasons: {', '.join(record.reasons)}\n"
+    return f"Prediction: {record.verdict}\nConfidence: {record.confidence:.2%}\n"
+
+
+def _text_of_many(record: Record) -> str:
+    return f"{record.path}\n{_text(record)}\n"
+
+
+def _json(record: Record) -> str:
+    return json.dumps(record.to_dict()) + "\n"
+
+
+def _csv(record: Record) -> str:
+    nested = {"probabilities": record.probabilities, "reasons": record.reasons}
+    cells = {name: json.dumps(value) for name, value in nested.items() if value is not None}
+    return _csv_row((record.to_dict() | cells).values())
+
+
+def _csv_row(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()

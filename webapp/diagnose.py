@@ -1,0 +1,49 @@
+"""From an uploaded file to an answer: the one path that pages, API and command line share."""
+
+from typing import IO, Final
+
+from webapp.assessment import Answers, Assessment, assess, find_reasons
+from webapp.config import Settings
+from webapp.imaging import Box, Photo, PhotoError, centre_square, decode
+from webapp.predictor import Predictor
+
+NO_ANSWERS: Final = Answers()
+
+
+class TooManyBytes(PhotoError):
+    code = "too_large"
+
+
+def read_photo(stream: IO[bytes], settings: Settings) -> Photo:
+    """Reads a photo, never more of it than is allowed.
+
+    Raises:
+        PhotoError: The photo cannot be read or is over a limit.
+    """
+    data = stream.read(settings.max_upload_bytes + 1)
+    if len(data) > settings.max_upload_bytes:
+        raise TooManyBytes(f"more than {settings.max_upload_bytes} bytes")
+    return decode(data, settings.max_pixels)
+
+
+def examine(
+    predictor: Predictor, photo: Photo, answers: Answers = NO_ANSWERS, box: Box | None = None
+) -> Assessment:
+    """Assesses one photo.
+
+    Args:
+        predictor: The network to ask.
+        photo: As from :func:`read_photo`.
+        answers: What the person said about the spot.
+        box: The part of the photo to look at; the centre square if ``None``.
+    """
+    contract = predictor.bundle.contract
+    prediction = predictor.predict(photo.image, box)
+    left, upper, right, lower = box or centre_square(*photo.image.size)
+    reasons = find_reasons(
+        photo.image.size,
+        min(right - left, lower - upper),
+        prediction.unfamiliarity,
+        contract.gate.unfamiliarity,
+    )
+    return assess(prediction, contract.thresholds, reasons, answers)

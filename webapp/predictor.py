@@ -1,0 +1,126 @@
+"""From a photo to a prediction: cut out, run the network, read its outputs."""
+
+import queue
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import numpy as np
+from flask import current_app
+from PIL import Image
+
+from webapp.bundle import BUNDLE_FOLDER, Bundle, load_bundle
+from webapp.config import Settings
+from webapp.contract import Contract
+from webapp.imaging import Box, model_input
+from webapp.labels import CLASSES, MALIGNANT_INDICES
+from webapp.own_model import open_own_model
+from webapp.runtimes import KerasRuntime, LiteRtRuntime, Runtime
+
+INTERPRETERS: Final = 2  # each further one costs 34 MB, and the smallest machines have two cores at most
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says about one photo.
+
+    Attributes:
+        malignancy: Calibrated probability of mel + bcc + akiec, 0–1.
+        probabilities: Calibrated, one for each of ``labels.CLASSES``, sum 1.
+        diagnosis: The class with the largest probability times the contract's decision weight.
+        activation_map: ``float32`` array of shape ``(height, width)``, 0–1: where the network saw
+            signs of cancer in the square it was given.
+        unfamiliarity: How unlike the training photos it is, 0 upwards.
+
+    What the model does not tell is ``None``.
+    """
+
+    malignancy: float
+    probabilities: tuple[float, ...] | None = None
+    diagnosis: str | None = None
+    activation_map: np.ndarray | None = field(default=None, compare=False)
+    unfamiliarity: float | None = None
+
+    def __post_init__(self) -> None:
+        # A NaN is below every threshold: without this a broken model would answer "no signs".
+        if not 0 <= self.malignancy <= 1:
+            raise ValueError(f"a malignancy of {self.malignancy} is no probability")
+
+
+class Predictor:
+    """Runs one bundle's network, from any number of threads at once."""
+
+    def __init__(self, bundle: Bundle, runtimes: Sequence[Runtime]) -> None:
+        self.bundle = bundle
+        self._free: queue.LifoQueue[Runtime] = queue.LifoQueue()  # last in, first out: its memory is warm
+        for runtime in runtimes:
+            self._free.put(runtime)
+
+    def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
+        """Predicts from one photo; waits for a free interpreter where all are busy.
+
+        Args:
+            image: Upright RGB photo of any size.
+            box: The part to look at; the centre square if ``None``.
+        """
+        pixels = model_input(image, self.bundle.contract.input.size, box)[np.newaxis]
+        runtime = self._free.get()
+        try:
+            outputs = runtime.run(pixels)
+        finally:
+            self._free.put(runtime)
+        return read_outputs(outputs, self.bundle.contract)
+
+
+def read_outputs(outputs: Mapping[str, np.ndarray], contract: Contract) -> Prediction:
+    """Reads the network's outputs by their names.
+
+    Args:
+        outputs: As a :class:`Runtime` returns them.
+        contract: Says which output is which.
+    """
+    names = contract.outputs
+    probabilities = outputs[names.probabilities][0].astype(np.float64)
+    if not contract.classes:
+        return Prediction(malignancy=float(probabilities[0]))
+    return Prediction(
+        malignancy=min(1.0, float(probabilities[list(MALIGNANT_INDICES)].sum())),  # float32 sums to 1 + 1e-7
+        probabilities=tuple(map(float, probabilities)),
+        diagnosis=CLASSES[int(np.argmax(probabilities * contract.decision_weights))],
+        activation_map=_malignant_activation(outputs[names.class_activation_maps][0])
+        if names.class_activation_maps
+        else None,
+        unfamiliarity=float(outputs[names.unfamiliarity][0, 0]) if names.unfamiliarity else None,
+    )
+
+
+def _malignant_activation(maps: np.ndarray) -> np.ndarray:
+    """Class activation map (Zhou et al. 2016, arXiv:1512.04150) of the malignant classes against the rest."""
+    malignant = np.isin(np.arange(len(CLASSES)), MALIGNANT_INDICES)
+    evidence = np.maximum(0, maps[..., malignant].sum(axis=-1) - maps[..., ~malignant].mean(axis=-1))
+    evidence -= evidence.min()
+    peak = evidence.max()
+    normalised: np.ndarray = (evidence / peak if peak > 0 else evidence).astype(np.float32)
+    return normalised
+
+
+def open_predictor(settings: Settings) -> Predictor:
+    """Opens the model that the settings ask for.
+
+    Raises:
+        BundleError: A file is missing, damaged or not the one that its contract names.
+    """
+    if settings.model_path is not None:
+        bundle, runtime = open_own_model(settings.model_path)
+        return Predictor(bundle, [runtime])
+    bundle = load_bundle(BUNDLE_FOLDER)
+    if settings.runtime == "keras":
+        # One is enough: TensorFlow spreads each photo over all cores.
+        return Predictor(bundle, [KerasRuntime(bundle.file("model.keras"), bundle.contract)])
+    export = bundle.file("model.tflite")
+    return Predictor(bundle, [LiteRtRuntime(export, bundle.contract) for _ in range(INTERPRETERS)])
+
+
+def current_predictor() -> Predictor:
+    """Returns the predictor of the app that answers the current request or command."""
+    return cast(Predictor, current_app.extensions["predictor"])

@@ -1,0 +1,40 @@
+"""The pages. A result is rendered straight from the POST: it is stored nowhere, so it has no address."""
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from webapp import pages
+from webapp.config import current_settings
+from webapp.diagnose import examine
+from webapp.forms import PhotoForm
+from webapp.predictor import current_predictor
+
+bp = Blueprint("views", __name__)
+
+
+@bp.get("/")
+def start() -> ResponseReturnValue:
+    """Shows the form."""
+    return _start(PhotoForm())
+
+
+@bp.post("/")
+def check() -> ResponseReturnValue:
+    """Answers for one photo, or shows the form again with what is wrong with it."""
+    form = PhotoForm()
+    if not form.validate():
+        return _start(form), form.status
+    predictor = current_predictor()
+    assessment = examine(predictor, form.decoded, form.answers)
+    page = pages.result_page(assessment, form.decoded, form.answers, predictor.bundle)
+    return render_template("result.html", form=form, page=page)
+
+
+@bp.get("/about")
+def about() -> ResponseReturnValue:
+    """Shows what the model is, how good it is and what it cannot do."""
+    return render_template("about.html", page=pages.about_page(current_predictor().bundle))
+
+
+def _start(form: PhotoForm) -> str:
+    return render_template("start.html", form=form, page=pages.start_page(current_settings()))
