@@ -6,13 +6,15 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint train-smoke report screenshots clean
+.PHONY: run test setup lint train-smoke report screenshots clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
 
 test: $(VENV)/.dev
 	$(BIN)/pytest
+
+setup: $(VENV)/.dev
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,6 +1,8 @@
 """What tests of the app share: an app whose answer is known, and a photo to send to it."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,3 +54,15 @@ def multipart(photo: bytes, **fields: str) -> tuple[bytes, str]:
     before = "".join(f'{part}"{name}"\r\n\r\n{value}\r\n' for name, value in fields.items())
     before += f'{part}"photo"; filename="spot.jpg"\r\n\r\n'
     return before.encode() + photo + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with the image sets, for tests marked ``shared``: beside the repository, or absent."""
+    folder = Path(__file__).parents[1].parent / "shared" / "data"
+    if not folder.is_dir():
+        reason = "the image sets (../shared/data, beside the repository) are not here"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
