@@ -18,6 +18,7 @@ from webapp.config import Settings
 from webapp.predictor import Predictor, open_predictor
 
 VIEWPORTS: Final = {"phone": (360, 740), "tablet": (768, 1024), "desktop": (1280, 800)}
+NARROW: Final = (320, 640)
 PageOpener = Callable[..., Page]
 
 
@@ -44,8 +45,8 @@ def open_page(chromium: Browser) -> Iterator[PageOpener]:
     """
     contexts, complaints = [], []
 
-    def open_page(viewport: str = "phone", **options: Any) -> Page:
-        width, height = VIEWPORTS[viewport]
+    def open_page(viewport: str | tuple[int, int] = "phone", **options: Any) -> Page:
+        width, height = VIEWPORTS[viewport] if isinstance(viewport, str) else viewport
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         context.set_default_timeout(20_000)
         contexts.append(context)

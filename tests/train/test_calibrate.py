@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from webapp.labels import CLASSES
+
+pytestmark = pytest.mark.tensorflow
+
+FLAT = (1 / 7,) * 7
+
+
+def drawn(temperature: float, prior: np.ndarray, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of an overconfident network, and what the photos really are."""
+    rng = np.random.default_rng(0)
+    true_logits = rng.normal(0, 2, (count, len(CLASSES))) + np.log(prior)
+    chances = np.exp(true_logits) / np.exp(true_logits).sum(axis=1, keepdims=True)
+    truth = np.array([rng.choice(len(CLASSES), p=p) for p in chances])
+    return (true_logits - np.log(prior)) * temperature, truth
+
+
+def test_temperature_is_found_and_priors_are_put_back():
+    from train.calibrate import _fit_temperature
+
+    prior = np.array([0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02])
+    logits, truth = drawn(2.5, prior)
+    calibration = _fit_temperature(logits, truth, FLAT, tuple(prior))
+    assert calibration.temperature == pytest.approx(2.5, rel=0.05)
+    share = calibration.probabilities(logits).mean(axis=0)
+    assert share == pytest.approx(np.bincount(truth, minlength=7) / len(truth), abs=0.01)
+
+
+def test_decision_weights_favour_rare_classes():
+    from train.calibrate import _decision_weights
+    from train.served import Calibration
+
+    prior = np.array([0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02])
+    logits, truth = drawn(1.0, prior)
+    weights = _decision_weights(Calibration(1.0, FLAT, tuple(prior)).probabilities(logits), truth, prior)
+    assert weights[CLASSES.index("df")] > 10 * weights[CLASSES.index("nv")]
+
+
+def test_choices_survive_their_file(tmp_path):
+    import dataclasses
+    import json
+
+    from train.calibrate import CALIBRATION, FAMILIARITY, Choices, load_choices
+    from train.familiarity import fit_familiarity
+    from train.served import Calibration
+
+    choices = Choices(192, 4, Calibration(1.2, FLAT, FLAT), FLAT, 0.2, 0.05, 3.5, {"val": 0.7})
+    familiarity = fit_familiarity(np.random.default_rng(0).normal(0, 1, (30, 10)), np.arange(30) % 3)
+    (tmp_path / CALIBRATION).write_text(json.dumps(dataclasses.asdict(choices)))
+    np.savez(tmp_path / FAMILIARITY, **dataclasses.asdict(familiarity))
+    read, read_familiarity = load_choices(tmp_path)
+    assert read == choices
+    assert np.array_equal(read_familiarity.means, familiarity.means)

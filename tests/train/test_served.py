@@ -1,0 +1,80 @@
+"""The served graph says what its parts say: calibration, views, maps and unfamiliarity are inside it."""
+
+import numpy as np
+import pytest
+
+from webapp.labels import CLASSES
+
+pytestmark = pytest.mark.tensorflow
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    import keras
+
+    from train.models import build_classifier
+
+    keras.utils.set_random_seed(1)
+    model = build_classifier("lite0")  # random weights let almost nothing through
+    kernel, bias = model.get_layer("logits").get_weights()
+    model.get_layer("logits").set_weights([kernel * 5, np.linspace(-1, 1, len(CLASSES))])
+    return model
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    from train.served import Calibration
+
+    return Calibration(1.7, (0.1, 0.1, 0.2, 0.1, 0.2, 0.2, 0.1), (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02))
+
+
+def served(classifier, calibration, views=1, familiarity=None):
+    from train.served import build_served_model
+
+    return build_served_model(classifier, SIZE, calibration, familiarity, views)
+
+
+def test_temperature_and_priors_are_inside_the_graph(classifier, calibration, photos):
+    said = served(classifier, calibration).predict(photos, verbose=0)["probabilities"]
+    expected = calibration.probabilities(classifier.predict(photos, verbose=0).astype(np.float64))
+    assert said == pytest.approx(expected, abs=1e-5)
+
+
+def test_maps_are_what_the_answer_is_made_of(classifier, calibration, photos):
+    outputs = served(classifier, calibration, views=4).predict(photos, verbose=0)
+    logits = outputs["class_activation_maps"].mean(axis=(1, 2))
+    answer = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert answer == pytest.approx(outputs["probabilities"], abs=1e-5)
+
+
+def test_a_flip_changes_nothing_but_the_maps_side(classifier, calibration, photos):
+    model = served(classifier, calibration, views=4)
+    straight, flipped = (model.predict(x, verbose=0) for x in (photos, photos[:, :, ::-1]))
+    assert flipped["probabilities"] == pytest.approx(straight["probabilities"], abs=1e-5)
+    maps = straight["class_activation_maps"]
+    assert flipped["class_activation_maps"] == pytest.approx(maps[:, :, ::-1], abs=1e-4)
+    assert np.abs(maps - maps[:, :, ::-1]).max() > 1e-3
+
+
+def test_one_view_is_not_blind_to_flips(classifier, calibration, photos):
+    model = served(classifier, calibration)
+    straight, flipped = (model.predict(x, verbose=0)["probabilities"] for x in (photos, photos[:, :, ::-1]))
+    assert np.abs(straight - flipped).max() > 1e-4
+
+
+def test_unfamiliarity_in_the_graph_is_the_one_that_was_fitted(classifier, calibration, photos):
+    from train.familiarity import fit_familiarity
+
+    embeddings = served(classifier, calibration).predict(photos, verbose=0)["embedding"]
+    rng = np.random.default_rng(2)
+    seen = embeddings[0] + rng.normal(0, 0.1, (60, embeddings.shape[1]))
+    familiarity = fit_familiarity(seen, np.arange(60) % 3, components=16)
+    outputs = served(classifier, calibration, familiarity=familiarity).predict(photos, verbose=0)
+    assert outputs["unfamiliarity"][:, 0] == pytest.approx(familiarity.score(embeddings), rel=1e-3)
