@@ -154,7 +154,7 @@ def _pigmentation(
         return np.clip(amount * 1.25 + 0.10 * _fractal(rng, height, width, 8 * unit), 0.2, 2.2)
     where = np.clip(0.75 + 0.55 * _fractal(rng, height, width, 90 * unit), 0, 1.3)
     lines = _cell_borders(rng, height, width, unit * rng.uniform(6.5, 10))
-    amount += where * rng.uniform(0.25, 0.65) * (lines - 0.4)
+    amount += where * rng.uniform(0.25, 0.5) * (lines - 0.4)
     for _ in range(rng.integers(0, 45)):  # dots and globules
         cx, cy = width / 2 + rng.normal(0, 70 * unit), height / 2 + rng.normal(0, 60 * unit)
         reach = unit * rng.uniform(2.0, 5.5)

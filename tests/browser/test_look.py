@@ -44,6 +44,7 @@ def show(page: Page, site: Site, state: str, photo: bytes) -> None:
         page.get_by_label("It bleeds, itches or does not heal").check()
     page.locator(".button-main").click()
     expect(page.locator(".outcome, [role=alert]")).to_be_visible()
+    page.wait_for_load_state("load")  # or the style sheets may still be missing
 
 
 def scrolls_sideways(page: Page) -> bool:

@@ -244,7 +244,7 @@ def test_a_photo_without_any_sign_of_cancer_has_no_heat_map(make_app: AppMaker, 
     empty = dataclasses.replace(PREDICTIONS[Outcome.NO_SIGNS], activation_map=np.zeros((6, 6), np.float32))
     page = send(make_app(FixedPredictor(empty)).test_client(), photo)
     assert not page.select(".heat-map, .switch")
-    assert "no part of the photo looked like skin cancer to the model" in words(page.main)
+    assert "no part of the photo looked more like skin cancer than like a harmless spot" in words(page.main)
 
 
 def test_only_a_photo_that_is_not_square_is_said_to_be_cut(make_app: AppMaker, photo: bytes) -> None:
