@@ -95,13 +95,15 @@ def read_outputs(outputs: Mapping[str, np.ndarray], contract: Contract) -> Predi
 
 
 def _malignant_activation(maps: np.ndarray) -> np.ndarray:
-    """Class activation map (Zhou et al. 2016, arXiv:1512.04150) of the malignant classes against the rest."""
+    """Where the evidence for cancer is strongest: the log-odds of cancer at each place, stretched to 0–1.
+
+    From the class activation maps (Zhou et al. 2016, arXiv:1512.04150), which are logits place by place.
+    """
     malignant = np.isin(np.arange(len(CLASSES)), MALIGNANT_INDICES)
-    evidence = np.maximum(0, maps[..., malignant].sum(axis=-1) - maps[..., ~malignant].mean(axis=-1))
+    cancer, harmless = (np.logaddexp.reduce(maps[..., part], axis=-1) for part in (malignant, ~malignant))
+    evidence = cancer - harmless
     evidence -= evidence.min()
-    peak = evidence.max()
-    normalised: np.ndarray = (evidence / peak if peak > 0 else evidence).astype(np.float32)
-    return normalised
+    return (evidence / max(float(evidence.max()), np.finfo(np.float32).tiny)).astype(np.float32)
 
 
 def open_predictor(settings: Settings) -> Predictor:
