@@ -47,6 +47,7 @@ def serving(log: Path, **environ: str) -> Iterator[Server]:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     web = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())["web"]
+    environ = {"FLASK_RATELIMIT_ENABLED": "false"} | environ
     clean = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with log.open("wb") as output:
