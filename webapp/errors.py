@@ -6,7 +6,7 @@ from typing import cast
 from flask import Flask, Response, json, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 
 from webapp import pages
 from webapp.imaging import PhotoError
@@ -22,6 +22,8 @@ def init_app(app: Flask) -> None:
 
 def handle_http_error(error: HTTPException) -> ResponseReturnValue:
     """Answers an HTTP error in the form that suits the address."""
+    if isinstance(request.routing_exception, BadHost):
+        return error  # without a host there is no address that a page could link to
     response = cast(Response, error.get_response())  # keeps the status, Allow and Retry-After
     message = status_message(response.status_code)
     if request.path.startswith("/api/"):

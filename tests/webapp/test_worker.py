@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.conftest import multipart
-from tests.rendered import render_lesion_jpeg
+from tests.rendered import render_lesion, to_bytes
 from tests.serving import Server, serving, wait_until_ready
 
 STALL, TOTAL = 3, 6  # seconds; the smallest that leave a busy test machine time to answer
@@ -204,7 +204,8 @@ def test_a_worker_that_dies_is_replaced_and_the_other_goes_on(tmp_path: Path, ph
 
 
 def test_stopping_finishes_what_is_being_answered(tmp_path: Path) -> None:
-    body, content_type = multipart(render_lesion_jpeg(1, 3000, 2250))
+    large = render_lesion(1).resize((3000, 2250))
+    body, content_type = multipart(to_bytes(large, "JPEG"))
     with serving(tmp_path / "log") as server, closing(socket.socket()) as slow:
         wait_until_ready(server)
         slow.settimeout(30)
