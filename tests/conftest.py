@@ -15,6 +15,12 @@ from webapp.config import Settings
 AppMaker = Callable[..., Flask]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fuzz-cases", type=int, default=400, help="damaged files of each of the six kinds that are tried"
+    )
+
+
 @pytest.fixture
 def make_app() -> AppMaker:
     """Makes an app; keywords are settings."""

@@ -114,7 +114,7 @@ def test_only_trusted_hosts_are_answered(make_app: AppMaker, host: str, status: 
     assert client.get("/healthz", headers={"Host": "10.0.0.1"}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["", "a b", "[::1", "x" * 5000, "a@b", "\u00e9.example"])
+@pytest.mark.parametrize("host", ["", "a b", "[::1", "x" * 60 + "." + "y" * 60, "a@b", "\u00e9.example"])
 def test_an_odd_host_header_breaks_nothing(make_app: AppMaker, host: str) -> None:
     for settings in ({}, {"trusted_hosts": ("spots.example",)}, {"dyno": "web.1"}):
         app = make_app(**settings)
