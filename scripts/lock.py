@@ -25,7 +25,14 @@ def lock(level: str, before: tuple[str, ...]) -> None:
     for name in before:
         for package in re.findall(r"^([\w.-]+)==", (ROOT / f"{name}.txt").read_text(), re.M):
             options += ["--no-emit-package", package]
-    command = [Path(sys.executable).with_name("uv"), *COMPILE, "--no-header", "--no-annotate", *options, source.name]
+    command = [
+        Path(sys.executable).with_name("uv"),
+        *COMPILE,
+        "--no-header",
+        "--no-annotate",
+        *options,
+        source.name,
+    ]
     result = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE)
     includes = [f"-r {name}.txt" for name in before[-1:]]
     (ROOT / f"{level}.txt").write_text("\n".join([*comment, *includes, result.stdout]))

@@ -1,3 +1,4 @@
+import os
 import shutil
 import socket
 import subprocess
@@ -77,7 +78,10 @@ def test_behind_a_proxy_visitors_are_told_apart(limited: MakeLimited, photo: byt
 def redis_server(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     executable = shutil.which("redis-server")
     if executable is None:
-        pytest.fail("needs a Redis server, for example from Debian's package redis-server")
+        reason = "needs a Redis server, for example from Debian's package redis-server"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder))
     process = subprocess.Popen((executable, *options), stdout=subprocess.DEVNULL)
     try:
