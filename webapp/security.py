@@ -11,6 +11,7 @@ from flask import Flask, Request, Response, abort, redirect, request
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
+from werkzeug.exceptions import BadHost
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
@@ -99,6 +100,8 @@ def _temporary_key() -> str:
 
 def require_https() -> ResponseReturnValue | None:
     """Sends whoever came to the proxy over http to https; a request without the header is left alone."""
+    if isinstance(request.routing_exception, BadHost):
+        return None  # there is nowhere to send them
     if "X-Forwarded-Proto" in request.headers and not request.is_secure:
         return redirect(request.url.replace("http://", "https://", 1), HTTPStatus.PERMANENT_REDIRECT)
     return None

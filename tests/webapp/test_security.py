@@ -1,10 +1,12 @@
 import io
 import re
 import socket
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import create_environ, run_wsgi_app
 
 from tests.conftest import AppMaker
 
@@ -89,7 +91,8 @@ def test_without_a_proxy_its_headers_are_ignored(make_app: AppMaker) -> None:
 def test_a_visitor_who_came_by_http_is_sent_to_https(make_app: AppMaker) -> None:
     client = make_app(dyno="web.1").test_client()
     for path in ("/", "/about?lang=en", "//evil.example/", "/\\evil.example"):
-        response = client.get(path, headers={"X-Forwarded-Proto": "http"}, base_url="http://spots.example")
+        headers = {"X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example"}
+        response = client.get(path, headers=headers, base_url="http://spots.example")
         assert response.status_code == 308
         assert response.headers["Location"].startswith("https://spots.example/")
 
@@ -114,16 +117,16 @@ def test_only_trusted_hosts_are_answered(make_app: AppMaker, host: str, status: 
     assert client.get("/healthz", headers={"Host": "10.0.0.1"}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["", "a b", "[::1", "x" * 60 + "." + "y" * 60, "a@b", "\u00e9.example"])
-def test_an_odd_host_header_breaks_nothing(make_app: AppMaker, host: str) -> None:
-    for settings in ({}, {"trusted_hosts": ("spots.example",)}, {"dyno": "web.1"}):
-        app = make_app(**settings)
-        app.testing = False
-        for path in ("/", "/nothing"):
-            response = app.test_client().get(
-                path, environ_overrides={"HTTP_HOST": host, "HTTP_X_FORWARDED_PROTO": "http"}
-            )
-            assert response.status_code < 500
+@pytest.mark.parametrize("host", ["", "a b", "[::1", "x" * 5000, "a@b", "\u00e9.example"])
+@pytest.mark.parametrize("settings", [{}, {"trusted_hosts": ("spots.example",)}, {"dyno": "web.1"}])
+def test_an_odd_host_header_breaks_nothing(make_app: AppMaker, host: str, settings: dict[str, Any]) -> None:
+    app = make_app(**settings)
+    app.testing = False
+    for path in ("/", "/nothing"):
+        environ = create_environ(path)
+        environ.update(HTTP_HOST=host, HTTP_X_FORWARDED_PROTO="http")
+        _, status, _ = run_wsgi_app(app, environ)  # not the client, which refuses to send such a header
+        assert int(status[:3]) < 500
 
 
 def csrf_token(page: str) -> str:
