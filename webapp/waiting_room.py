@@ -1,6 +1,7 @@
 """The bounded queue in front of the model."""
 
 import threading
+from collections import deque
 from typing import Final
 
 from flask import Flask, g, request
@@ -20,8 +21,11 @@ class WaitingRoom:
     """
 
     def __init__(self, waiting: int, working: int = INTERPRETERS) -> None:
-        self._places = threading.BoundedSemaphore(waiting + working)
-        self._desks = threading.BoundedSemaphore(working)
+        self._lock = threading.Lock()
+        self._places, self._desks = waiting, working
+        # First come, first served: with a semaphore, whoever just arrives may overtake all that wait,
+        # and of 64 the unluckiest waited three times as long as the middle one.
+        self._queue: deque[threading.Event] = deque()
 
     def enter(self) -> None:
         """Waits for its turn.
@@ -29,14 +33,23 @@ class WaitingRoom:
         Raises:
             ServiceUnavailable: The queue is full.
         """
-        if not self._places.acquire(blocking=False):
-            raise ServiceUnavailable(retry_after=RETRY_AFTER)
-        self._desks.acquire()
+        with self._lock:
+            if self._desks > 0:
+                self._desks -= 1
+                return
+            if len(self._queue) >= self._places:
+                raise ServiceUnavailable(retry_after=RETRY_AFTER)
+            turn = threading.Event()
+            self._queue.append(turn)
+        turn.wait()
 
     def leave(self) -> None:
-        """Makes room for the next."""
-        self._desks.release()
-        self._places.release()
+        """Hands the desk to whoever waits longest."""
+        with self._lock:
+            if self._queue:
+                self._queue.popleft().set()
+            else:
+                self._desks += 1
 
 
 def init_app(app: Flask, settings: Settings) -> None:
