@@ -17,7 +17,7 @@ from tests.conftest import multipart
 from tests.rendered import render_lesion, to_bytes
 from tests.serving import Server, serving, wait_until_ready
 
-STALL, TOTAL = 3, 6  # seconds; the smallest that leave a busy test machine time to answer
+STALL, TOTAL = 3, 10  # seconds; the smallest that leave a busy test machine time to answer
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +93,8 @@ def test_a_visitor_who_does_not_read_loses_the_thread(server: Server) -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             stack.enter_context(closing(connection))
             connection.connect(("localhost", server.port))
-            connection.sendall(b"GET /static/app.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 60)
-        time.sleep(0.5)
+            connection.sendall(b"GET /static/app.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 400)
+        time.sleep(6)  # until 4 MB of the system's own buffer are full, on each connection
         started = time.monotonic()
         assert server.request("GET", "/healthz")[0] == 200
         assert time.monotonic() - started < STALL + 2
