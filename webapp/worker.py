@@ -38,6 +38,7 @@ class Arrival:
 
     ``head`` is its length in bytes with the empty line, 0 until that has come; ``length`` is that of
     the body, ``None`` where it comes in chunks; ``discarded`` counts what was too much and forgotten.
+    After the last answer nothing that comes counts any more: ``finished``.
     """
 
     started: float
@@ -46,6 +47,7 @@ class Arrival:
     head: int = 0
     length: int | None = 0
     discarded: int = 0
+    finished: bool = False
 
     def read_head(self) -> None:
         """Finds the end of the headers, and in them how long the body will be."""
@@ -114,10 +116,10 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         arrival = self.arrivals.get(conn)
         if arrival is None:  # cut off by an event of the same round
             return
-        if piece:
-            self.take(conn, arrival, piece)
-        else:
+        if not piece:
             self.drop(conn)
+        elif not arrival.finished:
+            self.take(conn, arrival, piece)
 
     def take(self, conn: Any, arrival: Arrival, piece: bytes) -> None:
         """Adds a piece to a request, and gives the request to a thread when that was its last."""
@@ -140,7 +142,8 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
             self.deliver(conn, arrival)
         elif self.held > HELD_PHOTOS * self.body_limit:
             # Whoever takes longest goes: an honest photo is through in seconds.
-            self.refuse(next(iter(self.arrivals)), HTTPStatus.SERVICE_UNAVAILABLE)
+            slowest = next(each for each, arrival in self.arrivals.items() if arrival.data)
+            self.refuse(slowest, HTTPStatus.SERVICE_UNAVAILABLE)
 
     def deliver(self, conn: Any, arrival: Arrival) -> None:
         """Gives a request to a thread."""
@@ -165,13 +168,34 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         self.held -= conn.held
         conn.parser.unreader.buf.write(conn.parser.unreader.collected.read())  # the next may have come along
         conn.parser.unreader.collected = io.BytesIO()
-        super().finish_request(conn, fs)
+        if not fs.cancelled() and fs.exception() is None and fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self.linger(conn)
+
+    def linger(self, conn: Any) -> None:
+        """Says that nothing more will be sent, and waits until the visitor has read it all.
+
+        gunicorn does so in the event loop and blocks it, for 2 seconds with each visitor who does not
+        hang up; and a connection closed at once may take the answer with it.
+        """
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # hung up
+            self.nr_conns -= 1
+            conn.close()
+            return
+        conn.sock.setblocking(False)
+        now = time.monotonic()
+        self.arrivals[conn] = Arrival(now, now, finished=True)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_data, conn))
 
     def murder_pending(self) -> None:
         """Cuts off whoever takes too long; gunicorn's loop calls this once a second or more often."""
         now = time.monotonic()
         for conn, arrival in list(self.arrivals.items()):
-            patience = self.stall_seconds if arrival.data or self.alive else STOP_KEEPALIVE_LINGER
+            waits = not arrival.finished and (arrival.data or self.alive)
+            patience = self.stall_seconds if waits else STOP_KEEPALIVE_LINGER
             if now - arrival.latest > patience or now - arrival.started > self.upload_seconds:
                 if arrival.data:
                     self.refuse(conn, HTTPStatus.REQUEST_TIMEOUT)
@@ -187,11 +211,16 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
             conn.sock.send(f"{head}\r\n".encode())
         except OSError:
             pass  # gone, or not reading
-        self.drop(conn)
+        self.forget(conn)
+        self.linger(conn)
 
     def drop(self, conn: Any) -> None:
         """Closes a connection whose request is not complete."""
-        self.held -= len(self.arrivals.pop(conn).data)
-        self.poller.unregister(conn.sock)
+        self.forget(conn)
         self.nr_conns -= 1
         conn.close()
+
+    def forget(self, conn: Any) -> None:
+        """Takes a connection and what came of its request off the event loop."""
+        self.held -= len(self.arrivals.pop(conn).data)
+        self.poller.unregister(conn.sock)

@@ -100,6 +100,17 @@ def test_a_visitor_who_does_not_read_loses_the_thread(server: Server) -> None:
         assert time.monotonic() - started < STALL + 2
 
 
+def test_visitors_who_do_not_hang_up_hold_nobody_up(server: Server) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(closing(connect(server))).sendall(request)
+        time.sleep(0.5)
+        started = time.monotonic()
+        assert server.request("GET", "/healthz")[0] == 200
+        assert time.monotonic() - started < 2
+
+
 def test_a_body_in_chunks_is_read(server: Server, photo: bytes) -> None:
     body, content_type = multipart(photo)
     connection = http.client.HTTPConnection("localhost", server.port, timeout=30)
