@@ -6,7 +6,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test setup lint train-smoke report screenshots clean
+.PHONY: run test setup lint lock audit load train-smoke report screenshots clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
@@ -21,6 +21,19 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Which exact packages, with their hashes: after a change of a requirements*.in.
+lock: $(VENV)/.dev
+	$(BIN)/python scripts/lock.py
+
+# Fails where a package has a known hole, and where that cannot be found out.
+audit: $(VENV)/.dev
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
+
+# Two minutes: 4 clients, then 64, and what that says about the queue in front of the model.
+load: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.load
+
 train-smoke: $(VENV)/.dev
 	$(BIN)/pytest tests/train/test_pipeline.py
 
@@ -32,11 +45,11 @@ screenshots: $(VENV)/.dev
 
 # Each stamp is the time of the last installation from the files that it depends on.
 $(VENV)/.serve: requirements.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet -r requirements.txt
+	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
 	touch $@
 
 $(VENV)/.dev: requirements.txt requirements-train.txt requirements-dev.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
 	touch $@ $(VENV)/.serve
 
 $(VENV)/bin/python:

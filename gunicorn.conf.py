@@ -5,14 +5,24 @@ import secrets
 from typing import Any
 
 from webapp.config import Settings
+from webapp.predictor import INTERPRETERS
 
 _settings = Settings.from_environ()
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "gthread"
+worker_class = "webapp.worker.CollectingWorker"
 control_socket_disable = True  # nobody controls it from outside, and the home folder may be read-only
-threads = 8  # more than the two interpreters, so that pages and slow uploads do not wait for them
+threads = _settings.queue_size + INTERPRETERS + 6  # whoever waits for the model holds one; 6 for the pages
+graceful_timeout = 25  # seconds for what is being answered; Heroku kills 30 after it has asked to stop
+
+# The app alone decides whom to believe (FLASK_PROXY_HOPS): gunicorn would believe whoever is on this machine.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+
+limit_request_line = 4094  # bytes
+limit_request_fields = 64
+limit_request_field_size = 8190  # bytes
 
 
 def on_starting(server: Any) -> None:

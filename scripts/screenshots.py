@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.rendered import render_lesion_jpeg
-from tests.servers import serving, wait_until_ready
+from tests.serving import serving, wait_until_ready
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "screenshots"
 SPOT: Final = 5  # the rendered lesion's seed

@@ -17,12 +17,18 @@ from webapp.config import Settings
 AppMaker = Callable[..., Flask]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fuzz-cases", type=int, default=400, help="damaged files of each of the six kinds that are tried"
+    )
+
+
 @pytest.fixture
 def make_app() -> AppMaker:
     """Makes an app; keywords are settings."""
 
     def make(predictor: Any = None, **settings: Any) -> Flask:
-        settings = {"secret_key": "not a secret, only a test"} | settings
+        settings = {"secret_key": "not a secret, only a test", "ratelimit_enabled": False} | settings
         app = create_app(Settings(**settings), predictor or FixedPredictor(made_prediction(0.9312)))  # type: ignore[arg-type]
         app.testing = True
         return app

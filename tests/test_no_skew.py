@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import multipart
 from tests.rendered import render_lesion_jpeg
-from tests.servers import serving, wait_until_ready
+from tests.serving import serving, wait_until_ready
 from train.dataset import Subset, open_collection
 from train.split import read_split, select
 from webapp.bundle import BUNDLE_FOLDER, load_bundle

@@ -23,7 +23,18 @@ def create_app(settings: "Settings | None" = None, predictor: "Predictor | None"
     # Imported here because training, too, comes through this package for labels and imaging.
     from flask import Flask
 
-    from webapp import api, cli, errors, languages, security, views
+    from webapp import (
+        api,
+        cli,
+        errors,
+        health,
+        languages,
+        rate_limits,
+        request_log,
+        security,
+        views,
+        waiting_room,
+    )
     from webapp.config import Settings
     from webapp.predictor import open_predictor
 
@@ -32,10 +43,13 @@ def create_app(settings: "Settings | None" = None, predictor: "Predictor | None"
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a record's fields have an order
     app.extensions["settings"] = settings
     app.extensions["predictor"] = predictor or open_predictor(settings)
-    for module in (errors, languages):
+    for module in (errors, languages, health):
         module.init_app(app)
-    security.init_app(app, settings)
-    for blueprint in (views.bp, api.bp, cli.bp):
+    # In the order in which a request meets them: what costs least refuses first.
+    for guard in (request_log, security, rate_limits, waiting_room):
+        guard.init_app(app, settings)
+    security.protect_forms(app)
+    for blueprint in (views.bp, api.bp, cli.bp, health.bp):
         app.register_blueprint(blueprint)
     security.csrf.exempt(api.bp)
     return app

@@ -1,15 +1,19 @@
 """The settings: each declared once, with its environment variable, its default and what it does."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import click
 from flask import current_app
+from limits import parse_many
 
 from webapp.imaging import MAX_PIXELS
+
+_HOST: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?")
 
 
 class ConfigError(click.ClickException):
@@ -40,10 +44,52 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 600):
+        raise ValueError("must be a whole number of seconds from 1 to 600")
+    return int(text)
+
+
+def _switch(text: str) -> bool:
+    # Never "False" or "0": Flask's own reader of such variables takes them for a text that is true.
+    if text not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
+def _hops(text: str) -> int:
+    if text not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return int(text)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip() for host in text.split(","))
+    if not all(_HOST.fullmatch(host) for host in hosts):
+        raise ValueError("must be host names with commas between them, such as example.org,.example.com")
+    return hosts
+
+
+def _rate(text: str) -> str:
+    try:
+        parse_many(text)
+    except ValueError as error:
+        raise ValueError("must be limits such as 30 per minute; 300 per hour") from error
+    return text
+
+
+def _redis_url(text: str) -> str:
+    if not text.startswith(("redis://", "rediss://")):
+        raise ValueError("must begin with redis:// or rediss://")
+    return text
+
+
 def _secret(text: str) -> str:
     # Flask's documentation makes keys of 64 characters; a short one is a typing error or guessable.
     if len(text) < 16:
         raise ValueError("must have at least 16 characters")
+    if text.isdigit():
+        raise ValueError("must not be a number")
     return text
 
 
@@ -67,6 +113,36 @@ class Settings:
     max_pixels: int = _setting(
         "FLASK_MAX_PIXELS", MAX_PIXELS, _whole_number, "largest photo in pixels, width times height"
     )
+    queue_size: int = _setting(
+        "FLASK_QUEUE_SIZE",
+        64,  # at 30 photos a second the last one waits 2 seconds; refusing costs nearly as much as answering
+        _whole_number,
+        "photos of one worker that may wait for the model; one more is answered 503 at once",
+    )
+    upload_seconds: int = _setting(
+        "FLASK_UPLOAD_SECONDS", 60, _seconds, "a request that is not complete by then is cut off"
+    )
+    stall_seconds: int = _setting(
+        "FLASK_STALL_SECONDS", 10, _seconds, "so is one of which nothing came for so long"
+    )
+    ratelimit_enabled: bool = _setting(
+        "FLASK_RATELIMIT_ENABLED", True, _switch, "false switches the limit on photos off"
+    )
+    ratelimit: str = _setting(
+        "FLASK_RATELIMIT", "30 per minute; 300 per hour", _rate, "photos that one address may send"
+    )
+    proxy_hops: int = _setting(
+        "FLASK_PROXY_HOPS",
+        0,
+        _hops,
+        "1 behind a proxy that sets X-Forwarded-For and X-Forwarded-Proto; otherwise they are ignored",
+    )
+    trusted_hosts: tuple[str, ...] = _setting(
+        "FLASK_TRUSTED_HOSTS",
+        (),
+        _hosts,
+        "names that the app answers to, with commas; a leading dot allows subdomains; any when not set",
+    )
     secret_key: str | None = _setting(
         "SECRET_KEY", None, _secret, "signs the form's session; made at random at each start when not set"
     )
@@ -74,6 +150,15 @@ class Settings:
     web_concurrency: int = _setting(
         "WEB_CONCURRENCY", 1, _whole_number, "gunicorn's worker processes, each with a model of its own"
     )
+    redis_url: str | None = _setting(
+        "REDIS_URL", None, _redis_url, "where several machines count together; in memory when not set"
+    )
+    dyno: str | None = _setting("DYNO", None, str, "set by Heroku, whose router is then trusted as one proxy")
+
+    @property
+    def trusted_hops(self) -> int:
+        """How many proxies stand in front, whose forwarded headers may be believed."""
+        return 1 if self.dyno else self.proxy_hops
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -60,7 +60,8 @@ class Contract:
     """A contract, complete and checked.
 
     ``training_prior``, ``natural_prior`` and ``decision_weights`` hold one number for each of
-    ``classes``, in that order.
+    ``classes``, in that order. So does ``golden``, the model's answer for
+    :func:`webapp.golden.golden_picture`; ``None`` for a model that came without it.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Contract:
     decision_weights: tuple[float, ...]
     thresholds: Thresholds
     gate: Gate
+    golden: tuple[float, ...] | None = None
 
 
 def parse_contract(content: Mapping[str, Any]) -> Contract:
@@ -112,6 +114,7 @@ def parse_contract(content: Mapping[str, Any]) -> Contract:
         decision_weights=fields.per_class("decision_weights"),
         thresholds=_thresholds(fields.group("thresholds")),
         gate=_gate(fields),
+        golden=fields.group("golden").per_class("probabilities") if fields.has("golden") else None,
     )
 
 
@@ -161,6 +164,9 @@ class _Fields:
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._content)
+
+    def has(self, name: str) -> bool:
+        return self._content.get(name) is not None
 
     def text(self, name: str, optional: bool = False) -> Any:
         return self._get(name, "a text", lambda value: isinstance(value, str) and value != "", optional)

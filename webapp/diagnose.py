@@ -6,6 +6,7 @@ from webapp.assessment import Answers, Assessment, assess, find_reasons
 from webapp.config import Settings
 from webapp.imaging import Box, Photo, PhotoError, centre_square, decode
 from webapp.predictor import Predictor
+from webapp.request_log import note
 
 NO_ANSWERS: Final = Answers()
 
@@ -23,7 +24,9 @@ def read_photo(stream: IO[bytes], settings: Settings) -> Photo:
     data = stream.read(settings.max_upload_bytes + 1)
     if len(data) > settings.max_upload_bytes:
         raise TooManyBytes(f"more than {settings.max_upload_bytes} bytes")
-    return decode(data, settings.max_pixels)
+    photo = decode(data, settings.max_pixels)
+    note(format=photo.format, width=photo.image.width, height=photo.image.height)
+    return photo
 
 
 def examine(
@@ -46,4 +49,6 @@ def examine(
         prediction.unfamiliarity,
         contract.gate.unfamiliarity,
     )
-    return assess(prediction, contract.thresholds, reasons, answers)
+    assessment = assess(prediction, contract.thresholds, reasons, answers)
+    note(outcome=assessment.outcome, model_version=contract.version)
+    return assessment

@@ -6,12 +6,12 @@ from typing import cast
 from flask import Flask, Response, json, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import BadHost, HTTPException
 
 from webapp import pages
 from webapp.imaging import PhotoError
 from webapp.messages import PHOTO_MESSAGES, Message, status_message
-from webapp.security import discard_oversized_body
+from webapp.request_log import note
 
 
 def init_app(app: Flask) -> None:
@@ -22,8 +22,8 @@ def init_app(app: Flask) -> None:
 
 def handle_http_error(error: HTTPException) -> ResponseReturnValue:
     """Answers an HTTP error in the form that suits the address."""
-    if isinstance(error, RequestEntityTooLarge):
-        discard_oversized_body()
+    if isinstance(request.routing_exception, BadHost):
+        return error  # without a host there is no address that a page could link to
     response = cast(Response, error.get_response())  # keeps the status, Allow and Retry-After
     message = status_message(response.status_code)
     if request.path.startswith("/api/"):
@@ -42,6 +42,7 @@ def handle_http_error(error: HTTPException) -> ResponseReturnValue:
 def handle_photo_error(error: PhotoError) -> ResponseReturnValue:
     """Answers a program that sent something that is no photo; on the page it is the form's error."""
     message = PHOTO_MESSAGES[error.code]
+    note(error=error.code)
     problem = _problem(message.status, message, error.code)
     return Response(problem, message.status, content_type="application/problem+json")
 

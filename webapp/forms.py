@@ -10,6 +10,7 @@ from webapp.config import current_settings
 from webapp.diagnose import read_photo
 from webapp.imaging import Photo, PhotoError
 from webapp.messages import PHOTO_MESSAGES
+from webapp.request_log import note
 
 
 class NoPhoto(PhotoError):
@@ -42,6 +43,7 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         except PhotoError as error:
             message = PHOTO_MESSAGES[error.code]
             self.status = message.status
+            note(error=error.code)
             raise ValidationError(gettext(message.sentence)) from error
 
     @property

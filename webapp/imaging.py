@@ -5,12 +5,15 @@ here, so that none of them can see a photo differently from the others.
 """
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
+
+from webapp.structure import is_hostile
 
 pillow_heif.register_heif_opener()
 # Pillow only *warns* between one and two times its own limit; decode() checks the size itself.
@@ -77,6 +80,16 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
     """
     if not data:
         raise EmptyFile("the file is empty")
+    if is_hostile(data):
+        raise DamagedImage("far more parts than a photo has")
+    # Pillow warns of corrupt metadata, which is no reason to refuse a photo whose pixels are fine, and
+    # where warnings are errors it would be. (Threads may undo each other's filter: then it only warns.)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _decode(data, max_pixels)
+
+
+def _decode(data: bytes, max_pixels: int) -> Photo:
     try:
         opened = Image.open(io.BytesIO(data), formats=FORMATS)
     except Exception as error:  # Pillow's plugins raise far more than OSError on hostile files
@@ -97,9 +110,10 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)  # a copy of 64 megapixels takes 192 MB
     except Exception:  # corrupt EXIF is no reason to refuse a photo whose pixels are fine
-        return image
+        pass
+    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -112,8 +126,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(ground, image).convert("RGB")
-    rgb = image if image.mode == "RGB" else image.convert("RGB")
-    return Image.frombytes("RGB", rgb.size, rgb.tobytes())  # a new image: no EXIF, ICC or XMP comes along
+    rgb = image.convert("RGB")  # a new image, even of one that is RGB
+    rgb.info.clear()  # no EXIF, ICC or XMP comes along
+    return rgb
 
 
 def centre_square(width: int, height: int) -> Box:

@@ -1,15 +1,21 @@
-"""What keeps strangers' uploads in memory and strangers' scripts out of the pages."""
+"""What keeps uploads in memory, strangers' scripts out of the pages and forged headers without effect."""
 
 import logging
 import secrets
+from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Final
 
 import click
-from flask import Flask, Request, Response, current_app, request
+from flask import Flask, Request, Response, abort, redirect, request
+from flask.sessions import SecureCookieSessionInterface
+from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
+from werkzeug.exceptions import BadHost
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.utils import host_is_trusted
 
-from webapp.config import Settings
+from webapp.config import Settings, current_settings
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -24,8 +30,10 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+HSTS: Final = "max-age=31536000"  # one year, as the browsers' preload lists ask for
 FORM_OVERHEAD: Final = 64_000  # bytes of a form around its photo: field names, token, boundaries
-DISCARD_LIMIT: Final = 100_000_000  # bytes; above the largest raw photos that phones take today
+FORM_MEMORY: Final = 200_000  # bytes of a form's texts; below 130 kB Werkzeug refuses large files too
+FORM_PARTS: Final = 64  # the page's form has 6, and the API takes a handful of photos at once
 
 csrf = CSRFProtect()
 
@@ -43,17 +51,42 @@ class InMemoryRequest(Request):
         return BytesIO()
 
 
+class SchemeFollowingSession(SecureCookieSessionInterface):
+    """Marks the cookie as secure where the page came over https, so that http://localhost works too."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
+
+
 def init_app(app: Flask, settings: Settings) -> None:
-    """Sets up uploads, the form's session and the headers."""
+    """Sets up uploads, the form's session, the headers, and whom to believe about the connection."""
     app.request_class = InMemoryRequest
+    app.session_interface = SchemeFollowingSession()
     app.config.from_mapping(
-        MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_OVERHEAD,
+        MAX_CONTENT_LENGTH=body_limit(settings),
+        MAX_FORM_MEMORY_SIZE=FORM_MEMORY,
+        MAX_FORM_PARTS=FORM_PARTS,
         SECRET_KEY=settings.secret_key or _temporary_key(),
         SESSION_COOKIE_SAMESITE="Lax",
         WTF_CSRF_TIME_LIMIT=None,  # a page left open overnight must still work; the session ends it
     )
-    csrf.init_app(app)
+    if hops := settings.trusted_hops:
+        # Not x_host: Heroku's router hands a forged X-Forwarded-Host on.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+        app.before_request(require_https)
+    if settings.trusted_hosts:
+        app.before_request(require_trusted_host)
     app.after_request(set_headers)
+
+
+def protect_forms(app: Flask) -> None:
+    """Sets up the CSRF check. It reads the whole form, so whatever refuses a request comes before it."""
+    csrf.init_app(app)
+
+
+def body_limit(settings: Settings) -> int:
+    """Returns how many bytes a request's body may have."""
+    return settings.max_upload_bytes + FORM_OVERHEAD
 
 
 def _temporary_key() -> str:
@@ -65,23 +98,26 @@ def _temporary_key() -> str:
     return secrets.token_hex(32)
 
 
+def require_https() -> ResponseReturnValue | None:
+    """Sends whoever came to the proxy over http to https; a request without the header is left alone."""
+    if isinstance(request.routing_exception, BadHost):
+        return None  # there is nowhere to send them
+    if "X-Forwarded-Proto" in request.headers and not request.is_secure:
+        return redirect(request.url.replace("http://", "https://", 1), HTTPStatus.PERMANENT_REDIRECT)
+    return None
+
+
+def require_trusted_host() -> None:
+    """Refuses a forged Host header. Health checks often come to the bare address."""
+    if request.blueprint != "health" and not host_is_trusted(request.host, current_settings().trusted_hosts):
+        abort(HTTPStatus.BAD_REQUEST)
+
+
 def set_headers(response: Response) -> Response:
     """Adds the security headers to every response, and keeps all but static files out of caches."""
     response.headers.update(HEADERS)
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = HSTS
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def discard_oversized_body() -> None:
-    """Reads what was refused for its size, and forgets it: browsers read an answer only after sending all.
-
-    Without this gunicorn reads 64 kB more and resets the connection, and a person with a photo
-    of 20 MB sees "connection lost" instead of the page that says what to do.
-    """
-    left = request.content_length or 0
-    if not current_app.config["MAX_CONTENT_LENGTH"] < left <= DISCARD_LIMIT:
-        return
-    stream = request.environ["wsgi.input"]
-    while left > 0 and (chunk := stream.read(min(left, 65_536))):
-        left -= len(chunk)

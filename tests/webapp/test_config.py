@@ -1,5 +1,6 @@
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,14 +23,62 @@ def test_every_setting_can_be_set() -> None:
         "FLASK_MODEL_PATH": "models/mine.h5",
         "FLASK_MAX_UPLOAD_BYTES": "1000",
         "FLASK_MAX_PIXELS": "2000",
+        "FLASK_QUEUE_SIZE": "4",
+        "FLASK_UPLOAD_SECONDS": "20",
+        "FLASK_STALL_SECONDS": "5",
+        "FLASK_RATELIMIT_ENABLED": "false",
+        "FLASK_RATELIMIT": "1 per second",
+        "FLASK_PROXY_HOPS": "1",
+        "FLASK_TRUSTED_HOSTS": "example.org, .example.com",
         "SECRET_KEY": "sixteen letters.",
         "PORT": "5000",
         "WEB_CONCURRENCY": "3",
+        "REDIS_URL": "redis://localhost:6379",
+        "DYNO": "web.1",
     }
     assert {setting.metadata["name"] for setting in fields(Settings)} == set(environ)
     assert Settings.from_environ(environ) == Settings(
-        "keras", Path("models/mine.h5"), 1000, 2000, "sixteen letters.", 5000, 3
+        runtime="keras",
+        model_path=Path("models/mine.h5"),
+        max_upload_bytes=1000,
+        max_pixels=2000,
+        queue_size=4,
+        upload_seconds=20,
+        stall_seconds=5,
+        ratelimit_enabled=False,
+        ratelimit="1 per second",
+        proxy_hops=1,
+        trusted_hosts=("example.org", ".example.com"),
+        secret_key="sixteen letters.",
+        port=5000,
+        web_concurrency=3,
+        redis_url="redis://localhost:6379",
+        dyno="web.1",
     )
+
+
+@pytest.mark.parametrize(
+    ("environ", "hops"), [({}, 0), ({"FLASK_PROXY_HOPS": "1"}, 1), ({"DYNO": "web.1"}, 1)]
+)
+def test_a_proxy_is_believed_on_heroku_and_where_it_is_said(environ: dict[str, str], hops: int) -> None:
+    assert Settings.from_environ(environ).trusted_hops == hops
+
+
+def test_the_table_of_settings_is_the_declarations() -> None:
+    lines = (Path(__file__).parents[2] / "docs" / "settings.md").read_text().splitlines()
+    rows = [
+        tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines if line.startswith("| `")
+    ]
+    assert rows == [
+        (f"`{setting.metadata['name']}`", default_text(setting.default), setting.metadata["purpose"])
+        for setting in fields(Settings)
+    ]
+
+
+def default_text(default: Any) -> str:
+    if default in (None, ()):
+        return "not set"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 def test_every_setting_says_what_it_does() -> None:
@@ -50,6 +99,18 @@ def test_every_setting_says_what_it_does() -> None:
         ("PORT", "²"),
         ("WEB_CONCURRENCY", "auto"),
         ("SECRET_KEY", "12345"),
+        ("SECRET_KEY", "12345678901234567890"),
+        ("FLASK_QUEUE_SIZE", "0"),
+        ("FLASK_UPLOAD_SECONDS", "forever"),
+        ("FLASK_STALL_SECONDS", "601"),
+        ("FLASK_RATELIMIT_ENABLED", "False"),
+        ("FLASK_RATELIMIT_ENABLED", "0"),
+        ("FLASK_RATELIMIT", "many"),
+        ("FLASK_PROXY_HOPS", "2"),
+        ("FLASK_PROXY_HOPS", "true"),
+        ("FLASK_TRUSTED_HOSTS", "https://example.org"),
+        ("FLASK_TRUSTED_HOSTS", "example.org,,"),
+        ("REDIS_URL", "localhost:6379"),
     ],
 )
 def test_a_value_that_does_not_parse_stops_the_start_with_a_sentence(name: str, value: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.conftest import multipart
-from tests.servers import Server, serving, wait_until_ready
+from tests.serving import Server, serving, wait_until_ready
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The app as it is deployed, for the tests that need it: gunicorn, started through the Procfile."""
+"""The app as it is deployed: gunicorn, started through the Procfile, for tests that talk to it."""
 
 import http.client
 import os
@@ -37,10 +37,12 @@ class Server:
 
 @contextmanager
 def serving(log: Path, **environ: str) -> Iterator[Server]:
+    """Starts the app with these environment variables, and stops it at the end."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     web = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())["web"]
+    environ = {"FLASK_RATELIMIT_ENABLED": "false"} | environ
     clean = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with log.open("wb") as output:
@@ -60,6 +62,7 @@ def serving(log: Path, **environ: str) -> Iterator[Server]:
 
 
 def wait_until_ready(server: Server) -> None:
+    """Waits until the app answers."""
     deadline = time.monotonic() + 30
     while True:
         try:

@@ -1,0 +1,31 @@
+"""What is installed is exactly what was looked at."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-train", "requirements-dev"])
+def test_every_package_is_pinned_and_has_its_hashes(name: str) -> None:
+    text = re.sub(r"\\\n\s*", "", (ROOT / f"{name}.txt").read_text())
+    lines = [line for line in text.splitlines() if line and not line.startswith(("#", "-r "))]
+    assert lines
+    for line in lines:
+        assert re.match(r"[\w.-]+==[\w.]+ ", line) and "--hash=sha256:" in line, line
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-train", "requirements-dev"])
+def test_what_is_asked_for_is_what_is_locked(name: str) -> None:
+    asked = re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / f"{name}.in").read_text(), re.M)
+    locked = (ROOT / f"{name}.txt").read_text()
+    assert asked
+    for package, version in asked:
+        assert re.search(rf"^{package}=={re.escape(version)} ", locked, re.M), package
+
+
+def test_make_installs_by_hash() -> None:
+    installs = re.findall(r"pip install.*", (ROOT / "Makefile").read_text())
+    assert installs and all("--require-hashes" in command for command in installs)

@@ -1,0 +1,72 @@
+"""The log: one JSON object a line, one line a request, and nothing in it about the person or the photo."""
+
+import json
+import logging
+import re
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO, cast
+
+from flask import Flask, Response, g, has_request_context, request
+from flask.logging import wsgi_errors_stream
+
+from webapp.config import Settings
+
+_log = logging.getLogger(__name__)
+_ID: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one line; what ``extra={"fields": …}`` holds becomes fields of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Logs every request, and brings what the app and its limiter say into the same form."""
+    for name in ("webapp", "flask-limiter"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        if not any(isinstance(handler.formatter, JsonFormatter) for handler in logger.handlers):
+            handler = logging.StreamHandler(cast(TextIO, wsgi_errors_stream))
+            handler.setFormatter(JsonFormatter())
+            logger.addHandler(handler)
+    believed = settings.trusted_hops > 0  # a proxy's id joins our line with its own
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.perf_counter()
+        sent = request.headers.get("X-Request-ID", "") if believed else ""
+        g.noted = {"id": sent if _ID.fullmatch(sent) else uuid.uuid4().hex}
+
+    app.after_request(_log_request)
+
+
+def note(**fields: Any) -> None:
+    """Adds fields to the line of the current request; outside of one (command line) it does nothing."""
+    if has_request_context():
+        g.setdefault("noted", {}).update(fields)
+
+
+def _log_request(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.noted["id"]
+    fields = {
+        **g.noted,
+        "method": request.method,
+        # The rule, not the address: what a stranger types into an address may be personal.
+        "route": request.url_rule.rule if request.url_rule else None,
+        "status": response.status_code,
+        "duration_ms": round((time.perf_counter() - g.started) * 1000, 1),
+    }
+    _log.info("request", extra={"fields": fields})
+    return response
