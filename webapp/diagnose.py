@@ -15,17 +15,22 @@ class TooManyBytes(PhotoError):
     code = "too_large"
 
 
-def read_photo(stream: IO[bytes], settings: Settings) -> Photo:
+def read_photo(stream: IO[bytes], settings: Settings, box: Box | None = None) -> Photo:
     """Reads a photo, never more of it than is allowed.
 
+    Args:
+        stream: The file.
+        settings: They hold the limits.
+        box: The part that will be looked at, in pixels of the upright photo; it keeps its details.
+
     Raises:
-        PhotoError: The photo cannot be read or is over a limit.
+        PhotoError: The photo cannot be read, is over a limit or does not hold the box.
     """
     data = stream.read(settings.max_upload_bytes + 1)
     if len(data) > settings.max_upload_bytes:
         raise TooManyBytes(f"more than {settings.max_upload_bytes} bytes")
-    photo = decode(data, settings.max_pixels)
-    note(format=photo.format, width=photo.image.width, height=photo.image.height)
+    photo = decode(data, settings.max_pixels, box)
+    note(format=photo.format, width=photo.size[0], height=photo.size[1])
     return photo
 
 
@@ -38,13 +43,13 @@ def examine(
         predictor: The network to ask.
         photo: As from :func:`read_photo`.
         answers: What the person said about the spot.
-        box: The part of the photo to look at; the centre square if ``None``.
+        box: The part to look at, in pixels of the photo as it was sent; the centre square if ``None``.
     """
     contract = predictor.bundle.contract
-    prediction = predictor.predict(photo.image, box)
-    left, upper, right, lower = box or centre_square(*photo.image.size)
+    prediction = predictor.predict(photo.image, photo.on_image(box))
+    left, upper, right, lower = box or centre_square(*photo.size)
     reasons = find_reasons(
-        photo.image.size,
+        photo.size,
         min(right - left, lower - upper),
         prediction.unfamiliarity,
         contract.gate.unfamiliarity,

@@ -59,6 +59,11 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
             "This photo has too many pixels. Crop it to the spot and a little skin around it, then try again."
         ),
     ),
+    "box_outside": Message(
+        422,
+        N_("The frame is not inside the photo"),
+        N_("The frame around the spot is empty or leaves the photo. Set it again, or send the whole photo."),
+    ),
     "damaged": Message(
         422,
         N_("This photo is damaged"),

@@ -142,7 +142,8 @@ def result_page(
         photo: The photo that it is about.
         answers: What the person said about the spot.
         bundle: The model that gave the answer.
-        box: The part of the photo that the model saw; the centre square if ``None``.
+        box: The part that the model saw, in pixels of the photo as it was sent; the centre square if
+            ``None``.
     """
     outcome, prediction = assessment.outcome, assessment.prediction
     judged = outcome is not Outcome.CANNOT_JUDGE
@@ -151,7 +152,8 @@ def result_page(
     frequencies = confidence and confidence.frequencies
     activation = prediction.activation_map if judged else None
     peak = None if activation is None else overlay.peak(activation)
-    width, height = photo.image.size
+    width, height = photo.size
+    seen = photo.on_image(box) or centre_square(*photo.image.size)
     now = datetime.now(UTC)
     return ResultPage(
         outcome=outcome,
@@ -164,7 +166,7 @@ def result_page(
         checks=()
         if judged
         else wording.checks(assessment.reasons, bundle.contract.gate.unfamiliarity is not None),
-        photo=overlay.shown_photo(photo.image, (box or centre_square(width, height)) if judged else None),
+        photo=overlay.shown_photo(photo.image, seen if judged else None),
         whole_photo=not judged or (box is None and width == height),
         has_heat_map=activation is not None,
         heat_map=None if activation is None or peak is None else overlay.heat_map(activation),

@@ -19,7 +19,7 @@ class Counted(io.BytesIO):
 
 
 def blank(width: int, height: int) -> Photo:
-    return Photo(Image.new("RGB", (width, height)), "PNG")
+    return Photo(Image.new("RGB", (width, height)), "PNG", (width, height))
 
 
 def test_a_photo_is_read(photo: bytes) -> None:

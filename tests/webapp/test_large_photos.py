@@ -1,0 +1,134 @@
+"""A large photo is scaled down while it is decoded: nobody may notice but the clock and the memory."""
+
+import io
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from PIL import ExifTags, Image
+
+from tests.conftest import multipart
+from tests.rendered import Kind, render_lesion, render_lesion_jpeg, to_bytes
+from tests.webapp.test_views import token
+from webapp import imaging
+from webapp.config import Settings
+from webapp.diagnose import examine
+from webapp.imaging import BoxOutside, decode
+from webapp.predictor import Predictor, open_predictor
+
+FORMATS = ["JPEG", "PNG", "WEBP", "HEIF", "AVIF"]
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return open_predictor(Settings())
+
+
+@pytest.fixture(scope="module")
+def large() -> Image.Image:
+    # Rendered at half its size: that is all detail that the network can see, and takes a quarter of the time.
+    return render_lesion(3, 1300, 980, kind="phone").resize((2600, 1960), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="module")
+def files(large: Image.Image) -> dict[str, bytes]:
+    fast = {"PNG": {"compress_level": 1}, "AVIF": {"speed": 10}, "WEBP": {"method": 0}}
+    return {name: to_bytes(large, name, **{"quality": 90, **fast.get(name, {})}) for name in FORMATS}
+
+
+def undiminished(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imaging, "_reduction", lambda size, box: 1)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("box", [None, (600, 300, 1900, 1600)])
+def test_scaling_down_does_not_change_an_answer(
+    predictor: Predictor,
+    files: dict[str, bytes],
+    file_format: str,
+    box: imaging.Box | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scaled = decode(files[file_format], box=box)
+    assert scaled.image.width < scaled.size[0] == 2600
+    answer = examine(predictor, scaled, box=box).prediction
+    undiminished(monkeypatch)
+    whole = decode(files[file_format], box=box)
+    assert whole.image.size == whole.size == (2600, 1960)
+    expected = examine(predictor, whole, box=box).prediction
+    assert answer.probabilities == pytest.approx(expected.probabilities, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["dermoscopy", "phone"])
+@pytest.mark.parametrize("seed", range(3))
+def test_jpegs_own_scaling_does_not_change_an_answer(
+    predictor: Predictor, seed: int, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jpeg = render_lesion_jpeg(seed, 1720, 1290, kind=kind)
+    answer = examine(predictor, decode(jpeg)).prediction
+    undiminished(monkeypatch)
+    expected = examine(predictor, decode(jpeg)).prediction
+    assert answer.probabilities == pytest.approx(expected.probabilities, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("box", "size"),
+    [
+        (None, (1000, 750)),
+        ((0, 0, 2560, 2560), (1000, 750)),
+        ((0, 0, 1280, 1280), (2000, 1500)),
+        ((0, 0, 1279, 3000), (4000, 3000)),
+        ((10, 20, 210, 220), (4000, 3000)),
+    ],
+)
+def test_what_is_looked_at_keeps_its_pixels(box: imaging.Box | None, size: tuple[int, int]) -> None:
+    assert decode(to_bytes(Image.new("RGB", (4000, 3000)), "JPEG"), box=box).image.size == size
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])
+def test_a_large_photo_that_lies_on_its_side_is_turned(large: Image.Image, file_format: str) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    photo = decode(to_bytes(large.rotate(90, expand=True), file_format, exif=exif, quality=90, method=0))
+    assert (photo.size, photo.image.size) == ((2600, 1960), (1300, 980))
+    expected = np.asarray(large.reduce(2), np.int16)
+    assert np.abs(np.asarray(photo.image, np.int16) - expected).mean() < 4
+    assert not photo.image.getexif() and not photo.image.info
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "I;16", "CMYK"])
+def test_a_large_photo_of_any_colour_mode_is_scaled_down(large: Image.Image, mode: str) -> None:
+    grey = large.convert("L")
+    made = Image.fromarray(np.asarray(grey, np.uint16) * 257) if mode == "I;16" else large.convert(mode)
+    file = to_bytes(made, "JPEG" if mode == "CMYK" else "PNG", compress_level=1)
+    photo = decode(file)
+    assert (photo.size, photo.image.size, photo.image.mode) == ((2600, 1960), (1300, 980), "RGB")
+    expected = grey if mode in ("L", "I;16") else large
+    assert np.asarray(photo.image).mean() == pytest.approx(np.asarray(expected.convert("RGB")).mean(), abs=2)
+
+
+@pytest.mark.parametrize(
+    "box", [(-1, 0, 50, 50), (0, 0, 601, 50), (0, 0, 50, 451), (50, 0, 50, 50), (60, 0, 50, 50)]
+)
+def test_a_box_that_leaves_the_photo_is_refused(photo: bytes, box: imaging.Box) -> None:
+    with pytest.raises(BoxOutside):
+        decode(photo, box=box)
+
+
+def test_a_box_may_reach_the_edges_of_the_upright_photo() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    lying = to_bytes(Image.new("RGB", (450, 600)), "JPEG", exif=exif)
+    assert decode(lying, box=(0, 0, 600, 450)).size == (600, 450)
+
+
+def test_the_result_page_tells_the_size_that_was_sent(client: FlaskClient, files: dict[str, bytes]) -> None:
+    body, content_type = multipart(files["JPEG"], csrf_token=token(client))
+    assert "2600 × 1960 points" in client.post("/", data=body, content_type=content_type).text
+
+
+def test_a_photo_of_two_frames_is_scaled_down_too(large: Image.Image) -> None:
+    buffer = io.BytesIO()
+    large.save(buffer, "MPO", save_all=True, append_images=[large.reduce(8)])
+    photo = decode(buffer.getvalue())
+    assert (photo.format, photo.size, photo.image.size) == ("JPEG", (2600, 1960), (1300, 980))
