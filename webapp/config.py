@@ -93,6 +93,20 @@ def _secret(text: str) -> str:
     return text
 
 
+def _api_keys(text: str) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in text.split(","))
+    if not all(len(key) >= 16 and key.isascii() and key.isprintable() and " " not in key for key in keys):
+        raise ValueError("must be keys of at least 16 letters, digits and signs each, separated by commas")
+    return keys
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in text.split(","))
+    if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin) for origin in origins):
+        raise ValueError("must be origins like https://example.org, separated by commas")
+    return origins
+
+
 def _setting(name: str, default: Any, parse: Callable[[str], Any], purpose: str) -> Any:
     return field(default=default, metadata={"name": name, "parse": parse, "purpose": purpose})
 
@@ -142,6 +156,15 @@ class Settings:
         (),
         _hosts,
         "names that the app answers to, with commas; a leading dot allows subdomains; any when not set",
+    )
+    api_keys: tuple[str, ...] = _setting(
+        "FLASK_API_KEYS", (), _api_keys, "keys, one of which the API then asks for; open to all when not set"
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "FLASK_CORS_ORIGINS",
+        (),
+        _origins,
+        "origins whose scripts may use the API from a browser; none when not set",
     )
     secret_key: str | None = _setting(
         "SECRET_KEY", None, _secret, "signs the form's session; made at random at each start when not set"

@@ -27,6 +27,22 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
     "missing_field": Message(
         400, N_("We need a photo"), N_("Send the photo as multipart/form-data in the field “photo”.")
     ),
+    "too_many_photos": Message(
+        400, N_("Too many photos at once"), N_("Send at most 16 photos in one request, then the next ones.")
+    ),
+    "invalid_box": Message(
+        400,
+        N_("We could not read the box"),
+        N_(
+            "Send the box as left,top,right,bottom in pixels of the upright photo: "
+            "one for each photo, or none at all."
+        ),
+    ),
+    "invalid_flag": Message(
+        400,
+        N_("We could not read an answer"),
+        N_("Send “changed”, “symptoms”, “different” and “heat_map” as true or false."),
+    ),
     "csrf": Message(
         400,
         N_("We could not check where this form came from"),
@@ -74,6 +90,9 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
 
 STATUS_MESSAGES: Final[Mapping[int, Message]] = {
     400: Message(400, N_("We could not read this request"), N_("Check the request and send it again.")),
+    401: Message(
+        401, N_("A key is needed here"), N_("Send your key in the header “Authorization: Bearer …”.")
+    ),
     404: Message(404, N_("There is nothing at this address"), N_("Check the address.")),
     405: Message(
         405,

@@ -8,15 +8,18 @@ from datetime import UTC, date, datetime
 
 from babel import Locale
 from babel.dates import format_date
+from flask import url_for
 from flask_babel import format_decimal, format_percent, get_locale
 from flask_babel import gettext as _
 
-from webapp import figures, overlay, wording
+from webapp import figures, openapi, overlay, wording
+from webapp.api_question import MAX_PHOTOS
 from webapp.assessment import Answers, Assessment, Outcome
 from webapp.bundle import Bundle
 from webapp.config import Settings, current_settings
 from webapp.imaging import Box, Photo, centre_square
 from webapp.labels import CLASSES, MALIGNANT
+from webapp.messages import PHOTO_MESSAGES
 from webapp.overlay import Picture
 
 
@@ -118,6 +121,21 @@ class AboutPage:
 
 
 @dataclass(frozen=True)
+class ApiPage:
+    """How programs ask. ``sent`` and ``received`` are the fields with what they mean, ``refusals`` status,
+    code and sentence of every error that a photo can have."""
+
+    address: str
+    description_address: str
+    max_size: str
+    max_photos: int
+    needs_key: bool
+    sent: tuple[tuple[str, str], ...]
+    received: tuple[tuple[str, str], ...]
+    refusals: tuple[tuple[int, str, str], ...]
+
+
+@dataclass(frozen=True)
 class ErrorPage:
     """What went wrong, and what to do now."""
 
@@ -197,6 +215,21 @@ def about_page(bundle: Bundle) -> AboutPage:
         hashes=hashes,
         has_contract=bundle.has_contract,
         test=figures.measured_figures(bundle.metrics) if bundle.metrics else None,
+    )
+
+
+def api_page(settings: Settings) -> ApiPage:
+    """Prepares the page about the API."""
+    refusals = sorted((message.status, code, message.sentence) for code, message in PHOTO_MESSAGES.items())
+    return ApiPage(
+        address=url_for("api.predict", _external=True),
+        description_address=url_for("api.openapi", _external=True),
+        max_size=_megabytes(settings.max_upload_bytes),
+        max_photos=MAX_PHOTOS,
+        needs_key=bool(settings.api_keys),
+        sent=tuple((name, _(text, photos=MAX_PHOTOS)) for name, text in openapi.FIELDS.items()),
+        received=tuple((name, _(text)) for name, text in openapi.RECORD.items()),
+        refusals=tuple(refusal for refusal in refusals if refusal[1] not in ("csrf", "missing")),
     )
 
 

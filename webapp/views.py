@@ -36,5 +36,11 @@ def about() -> ResponseReturnValue:
     return render_template("about.html", page=pages.about_page(current_predictor().bundle))
 
 
+@bp.get("/api")
+def api() -> ResponseReturnValue:
+    """Shows programmers how to ask, with examples to copy."""
+    return render_template("api.html", page=pages.api_page(current_settings()))
+
+
 def _start(form: PhotoForm) -> str:
     return render_template("start.html", form=form, page=pages.start_page(current_settings()))

@@ -351,6 +351,7 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
         )
     texts: dict[int, tuple[str, tuple[str, ...]]] = {
         400: (_("Your browser sent something that we did not understand."), (to_start,)),
+        401: (_("Only programs with a key of this server may send photos here."), (to_start,)),
         404: (
             _(
                 "The page may have moved, or the address has a mistake. "

@@ -77,8 +77,9 @@ class Site:
         self.predictor.prediction = made_prediction(malignancy, unfamiliarity)
 
 
-def listening(predictor: FixedPredictor | Predictor) -> Iterator[str]:
-    app = create_app(Settings(secret_key="not a secret, only a test", ratelimit_enabled=False), predictor)  # type: ignore[arg-type]
+def listening(predictor: FixedPredictor | Predictor, **settings: Any) -> Iterator[str]:
+    settings = {"secret_key": "not a secret, only a test", "ratelimit_enabled": False} | settings
+    app = create_app(Settings(**settings), predictor)  # type: ignore[arg-type]
     server = make_server("localhost", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, name="app")
     thread.start()

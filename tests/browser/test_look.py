@@ -21,13 +21,14 @@ STATES = (
     "start with a photo",
     "start with an error",
     "about",
+    "api",
     "error",
 )
 
 
 def show(page: Page, site: Site, state: str, photo: bytes) -> None:
     """Brings the page into a state, as a person would."""
-    if state in ("about", "error"):
+    if state in ("about", "api", "error"):
         page.goto(f"{site.url}/{state}")
         return
     malignancy, unfamiliarity = OUTCOMES.get(state, (0.0318, 1.0))

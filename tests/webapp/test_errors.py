@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from webapp.imaging import PhotoError
 from webapp.messages import PHOTO_MESSAGES, STATUS_MESSAGES, status_message
 
-STATUSES = [400, 404, 405, 413, 415, 422, 429, 500, 503]
+STATUSES = [400, 401, 404, 405, 413, 415, 422, 429, 500, 503]
 
 
 @pytest.fixture
