@@ -1,1 +1,1 @@
-"""Measurements of the running app."""
+"""How fast, how small: this app beside what every tutorial does. ``python -m benchmarks``."""

@@ -10,7 +10,9 @@ from typing import Final
 
 import click
 from flask import Blueprint
+from PIL import Image
 
+from webapp.assessment import MIN_SIDE
 from webapp.config import Settings, current_settings
 from webapp.diagnose import examine, read_photo
 from webapp.imaging import PhotoError
@@ -57,6 +59,14 @@ def predict(paths: tuple[Path, ...], output: str) -> None:
         failed = failed or record.error is not None
         tqdm.write(write(record), file=sys.stdout, end="")  # takes the bar away while it writes
     sys.exit(1 if failed else 0)
+
+
+@bp.cli.command("check-bundle")
+def check_bundle() -> None:
+    """Open the model and let it look at a picture; exit with 1 and a sentence if it cannot be served."""
+    predictor = current_predictor()  # opening it has checked every file already
+    predictor.predict(Image.new("RGB", (MIN_SIDE, MIN_SIDE), "peru"))
+    click.echo(f"The model, version {predictor.bundle.contract.version}, is complete and answers.")
 
 
 def find_photos(paths: Iterable[Path]) -> Iterator[Path]:

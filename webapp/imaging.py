@@ -29,8 +29,10 @@ MAX_PIXELS: Final = 64_000_000  # the largest phone photos in use are 50 megapix
 KEPT_SIDE: Final = 640
 """Pixels: what the network and the page look at keeps at least this shorter side when a large photo is
 scaled down. Three times the network's input, and one and a half times the result page's column."""
-LARGE_PIXELS: Final = 16_000_000
-_LARGE: Final = threading.Lock()  # 50 megapixels take 200 to 400 MB while they are decoded: one at a time
+LARGE_PIXELS: Final = 4_000_000
+_LARGE: Final = threading.Lock()
+"""Held while more than that is decoded. 12 megapixels take 100 MB meanwhile where the format cannot scale
+down (all but JPEG): eight threads at once took 600 MB, more than the smallest dyno has."""
 
 
 class PhotoError(Exception):
@@ -127,13 +129,15 @@ def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
         if opened.format in ("PNG", "WEBP", "AVIF") and getattr(opened, "is_animated", False):
             raise AnimatedImage("an animation, not a photo")
         file_format = "JPEG" if opened.format == "MPO" else str(opened.format)
+        sent, factor = opened.size, _reduction(opened.size, box)
+        # JPEG's own scaling decodes 12 megapixels in a quarter of the time, into a sixteenth of the
+        # memory. Other formats know none; they are reduced below.
+        opened.draft(None, (sent[0] // factor, sent[1] // factor))
         with _LARGE if opened.width * opened.height > LARGE_PIXELS else nullcontext():
-            size = _upright_size(opened)  # where a PNG's EXIF stands at its end, this decodes it
-            factor = _reduction(size, box or centre_square(*size))
+            size = sent[::-1] if _is_lying(opened) else sent
+            if box is not None:
+                _check_box(box, size)
             try:
-                # JPEG's own scaling decodes 12 megapixels in a quarter of the time, into a sixteenth of
-                # the memory. Other formats know none; the exact factor is reached below.
-                opened.draft(None, (opened.width // factor, opened.height // factor))
                 opened.load()
                 image = _on_white(_reduced(_eight_bit(_upright(opened)), size, factor))
             except Exception as error:
@@ -142,21 +146,24 @@ def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
         return Photo(image, file_format, size)
 
 
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    try:
-        lying = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-    except Exception:  # corrupt EXIF: see _upright
-        lying = False
-    return (image.height, image.width) if lying else image.size
-
-
-def _reduction(size: tuple[int, int], box: Box) -> int:
+def _reduction(size: tuple[int, int], box: Box | None) -> int:
     """Returns by how much a photo can be scaled down: 1, 2, 4 or 8, as JPEG's decoder knows them."""
+    left, upper, right, lower = box or centre_square(*size)
+    side = min(right - left, lower - upper)
+    return next((factor for factor in (8, 4, 2) if factor * KEPT_SIDE <= side <= min(size)), 1)
+
+
+def _check_box(box: Box, size: tuple[int, int]) -> None:
     left, upper, right, lower = box
     if not (0 <= left < right <= size[0] and 0 <= upper < lower <= size[1]):
         raise BoxOutside(f"the box {box} is empty or leaves the photo of {size[0]} × {size[1]} pixels")
-    side = min(right - left, lower - upper)
-    return next((factor for factor in (8, 4, 2) if side >= factor * KEPT_SIDE), 1)
+
+
+def _is_lying(image: Image.Image) -> bool:
+    try:  # looking for the EXIF of a PNG decodes it
+        return image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    except Exception:  # corrupt EXIF: see _upright
+        return False
 
 
 def _upright(image: Image.Image) -> Image.Image:

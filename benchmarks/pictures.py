@@ -1,0 +1,37 @@
+"""The picture sets that everything is measured with, rendered once into ``build/pictures``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pillow_heif
+from PIL import Image
+
+from tests.rendered import render_lesion
+
+FOLDER: Final = Path(__file__).parents[1] / "build" / "pictures"
+SETS: Final = {
+    "jpeg-600x450": ("jpg", (600, 450), 4),
+    "jpeg-12mp": ("jpg", (4000, 3000), 2),
+    "heic-12mp": ("heic", (4000, 3000), 2),
+}
+
+
+def picture_sets() -> dict[str, Sequence[bytes]]:
+    """Returns each set's files, rendered where they are not there yet."""
+    pillow_heif.register_heif_opener()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    return {name: [_picture(name, number) for number in range(SETS[name][2])] for name in SETS}
+
+
+def _picture(name: str, number: int) -> bytes:
+    suffix, (width, height), _ = SETS[name]
+    file = FOLDER / f"{name}-{number}.{suffix}"
+    if not file.is_file():
+        # 12 megapixels are rendered at half their side: as much as lens and noise reduction of a phone
+        # leave, and a file of the usual 2 to 3 MB.
+        factor = 2 if width > 1000 else 1
+        kind = "phone" if factor == 2 else "dermoscopy"
+        small = render_lesion(number, width // factor, height // factor, kind=kind)  # type: ignore[arg-type]
+        small.resize((width, height), Image.Resampling.BICUBIC).save(file, quality=85 if factor == 2 else 90)
+    return file.read_bytes()

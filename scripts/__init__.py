@@ -1,0 +1,1 @@
+"""Commands for whoever runs or releases the app."""
