@@ -83,6 +83,7 @@ def rehearse(folder: Path, commit: str, bundle: Path | None, answers: int) -> di
         with serving(command, app, folder / "log", environ, clean=True) as server:
             figures["first_answer_seconds"] = round(wait_until_ready(server), 2)
             with watching_memory(server.process.pid) as memory:
+                print("uploads", file=sys.stderr)
                 figures["uploads"] = {
                     name: send(server, photos, clients=4, answers=answers, seconds=120).figures()
                     for name, photos in picture_sets().items()
@@ -128,6 +129,7 @@ def _folder_megabytes(folder: Path) -> float:
 
 
 def _timed(command: list[str], **options: Any) -> tuple[float, str]:
+    print("$", *command, file=sys.stderr)
     begin = time.perf_counter()
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options

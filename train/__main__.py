@@ -163,6 +163,12 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deterministic", action="store_true", help="the same weights from the same seed (slower)"
     )
+    parser.add_argument(
+        "--strategy",
+        choices=("single", "mirrored"),
+        default="single",
+        help="mirrored: split each batch over all GPUs of this machine (default: %(default)s)",
+    )
     parser.add_argument("--no-pretrained", action="store_true", help="start from random weights")
 
 
@@ -227,6 +233,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
         start=arguments.start,
         pretrained=not arguments.no_pretrained,
+        strategy=arguments.strategy,
     )
     print(f"the network is in {finished}")
 

@@ -11,6 +11,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -169,6 +170,7 @@ def fit(
     start: Path | None = None,
     pretrained: bool = True,
     stop_after: int | None = None,
+    strategy: str = "single",
 ) -> Path:
     """Trains a network and leaves everything about it in the run's folder.
 
@@ -182,6 +184,8 @@ def fit(
         start: A finished network of the same kind to start from.
         pretrained: Whether to start from ImageNet weights, where there is no ``start``.
         stop_after: Stop after this epoch (counted from 1), as an interruption would.
+        strategy: ``single``, or ``mirrored`` to split each batch over all GPUs of this machine. How it
+            was run is no part of the recipe: a run may go on with another strategy.
 
     Returns:
         The finished network's file: logits for the product's, with averaged weights.
@@ -189,6 +193,9 @@ def fit(
     Raises:
         FitError: The folder already holds a run and ``resume`` is off, or holds one of another recipe.
     """
+    if recipe.model == SEED_CNN and strategy != "single":
+        # Its last batch is a partial one, which Keras 3.15 cannot split evenly; it takes minutes anyway.
+        raise FitError(f"{SEED_CNN} trains on one device only: leave out --strategy {strategy}")
     _prepare_run(run, recipe, resume)
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
@@ -202,13 +209,15 @@ def fit(
     steps = steps_per_epoch(len(images.weights), recipe)
     checkpoint = run / CHECKPOINT
     resuming = resume and checkpoint.is_file()
-    model = build_classifier(recipe.model, pretrained=pretrained and not resuming, dropout=recipe.dropout)
-    if start and not resuming:
-        model.load_weights(start)
-    model.compile(_optimizer(recipe, steps), _loss(recipe), jit_compile=False)  # XLA is 8 times slower here
-    if resuming:
-        _restore(model, checkpoint)
-    first = int(model.optimizer.iterations) // steps
+    with devices(strategy):  # variables belong to where they are made: here or on every GPU
+        model = build_classifier(recipe.model, pretrained=pretrained and not resuming, dropout=recipe.dropout)
+        if start and not resuming:
+            model.load_weights(start)
+        # XLA is 8 times slower here.
+        model.compile(_optimizer(recipe, steps), _loss(recipe), jit_compile=False)
+        if resuming:
+            _restore(model, checkpoint)
+    first = int(model.optimizer.iterations.value.numpy()) // steps
 
     val_inputs = inputs(val, recipe.validation_size)
     prior = training_prior(train, recipe.balance)
@@ -239,6 +248,24 @@ def fit(
     model.optimizer.finalize_variable_values(model.trainable_variables)
     _save(model, run / CLASSIFIER)
     return run / CLASSIFIER
+
+
+def devices(strategy: str) -> AbstractContextManager[Any]:
+    """Returns the scope in which a network is built.
+
+    Args:
+        strategy: ``single`` or ``mirrored``. Not offered: several machines, because Keras 3's ``fit``
+            does not work with ``MultiWorkerMirroredStrategy``.
+    """
+    if strategy == "single":
+        return nullcontext()
+    import tensorflow
+
+    # All of TensorFlow's logical devices of the faster kind; two of the CPU are enough to test it.
+    kind = "GPU" if tensorflow.config.list_logical_devices("GPU") else "CPU"
+    names = [device.name for device in tensorflow.config.list_logical_devices(kind)]
+    scope: AbstractContextManager[Any] = tensorflow.distribute.MirroredStrategy(names).scope()
+    return scope
 
 
 def _optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:

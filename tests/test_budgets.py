@@ -1,0 +1,152 @@
+"""What this app may weigh. None of these figures depends on the machine's mood."""
+
+import io
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from packaging.requirements import Requirement
+
+from benchmarks.serving import Server, pss_megabytes, send, serving, wait_until_ready
+from tests.conftest import AppMaker, multipart
+from tests.rendered import render_lesion, render_lesion_jpeg, to_bytes
+from tests.webapp.test_views import token
+from webapp.bundle import BUNDLE_FOLDER
+from webapp.config import Settings
+from webapp.predictor import open_predictor
+
+ROOT = Path(__file__).parents[1]
+SHIPPED_MEGABYTES = 150  # compressed: packages and repository
+PAGE_KILOBYTES = 150  # without the photo
+MEMORY_MEGABYTES = 200  # one worker with two interpreters, after 200 answers
+PEAK_MEGABYTES = 512  # the smallest dyno
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def needed(names: Iterator[str] | list[str]) -> set[str]:
+    """Returns the packages that a requirements file brings, those that they need included."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop().lower().replace("_", "-")
+        if name in found:
+            continue
+        found.add(name)
+        for line in distribution(name).requires or []:
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+    return found
+
+
+def required(file: str) -> list[str]:
+    lines = (ROOT / file).read_text().splitlines()
+    return [found[0] for line in lines if (found := re.match(r"[a-zA-Z][\w.-]*", line))]
+
+
+def test_what_is_shipped_is_small() -> None:
+    buffer = io.BytesIO()
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    paths = {ROOT / name for name in tracked.decode().split("\0") if name}
+    paths |= set(BUNDLE_FOLDER.iterdir())
+    for name in needed(required("requirements.txt")):
+        paths |= {Path(str(file.locate())) for file in distribution(name).files or []}
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        for path in paths:
+            if path.is_file():
+                archive.add(path)
+    assert buffer.tell() / 1e6 <= SHIPPED_MEGABYTES
+
+
+def test_serving_needs_no_tensorflow() -> None:
+    assert not needed(required("requirements.txt")) & {"tensorflow", "tensorflow-cpu", "keras", "torch"}
+
+
+def test_serving_imports_no_tensorflow() -> None:
+    code = """
+import io, sys
+from wsgi import app
+from tests.rendered import render_lesion_jpeg
+photo = io.BytesIO(render_lesion_jpeg(1))
+assert app.test_client().post("/api/v1/predict", data={"photo": (photo, "a.jpg")}).status_code == 200
+heavy = {"tensorflow", "keras", "scipy", "sklearn", "cv2", "matplotlib", "pandas", "torch", "train"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/predict"])
+def test_the_network_runs_once_a_photo(
+    make_app: AppMaker, photo: bytes, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from webapp.runtimes import LiteRtRuntime
+
+    runs = []
+    run = LiteRtRuntime.run
+    monkeypatch.setattr(LiteRtRuntime, "run", lambda self, pixels: runs.append(1) or run(self, pixels))
+    client = make_app(open_predictor(Settings())).test_client()
+    fields = {"csrf_token": token(client)} if path == "/" else {"heat_map": "true"}
+    body, content_type = multipart(photo, **fields)
+    assert client.post(path, data=body, content_type=content_type).status_code == 200
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/about", "/api", "/nothing", "the answer"])
+def test_pages_are_light(client: FlaskClient, photo: bytes, path: str) -> None:
+    if path == "the answer":
+        body, content_type = multipart(photo, csrf_token=token(client))
+        page = client.post("/", data=body, content_type=content_type).text
+        page = re.sub(r"data:image/jpeg;base64,[^\"]+", "", page)
+    else:
+        page = client.get(path).text
+    weight = len(page.encode())
+    for address in set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page)):
+        with client.get(address) as response:
+            weight += len(response.data)
+    assert weight / 1e3 <= PAGE_KILOBYTES
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("server") / "log"
+    command = [str(Path(sys.executable).parent / "gunicorn"), "wsgi:app"]
+    # Whatever limits the rate of photos is another test's subject.
+    with serving(command, ROOT, log, {"FLASK_RATELIMIT_ENABLED": "false"}) as server:
+        wait_until_ready(server)
+        yield server
+
+
+@LINUX
+def test_memory_stays_small_after_many_answers(server: Server) -> None:
+    photos = [render_lesion_jpeg(seed) for seed in range(2)]
+    load = send(server, photos, clients=4, answers=200, seconds=120)
+    assert load.failures == 0 and len(load.times) == 200
+    assert pss_megabytes(server.process.pid) <= MEMORY_MEGABYTES
+
+
+@LINUX
+def test_large_photos_at_once_fit_the_smallest_dyno(server: Server) -> None:
+    large = render_lesion(1, 500, 375).resize((4000, 3000))
+    photos = [to_bytes(large, "HEIF", quality=60), to_bytes(large, "PNG", compress_level=1)]
+    peaks = []
+    for photo in photos:
+        load = send(server, [photo], clients=8, answers=16, seconds=120)
+        assert load.failures == 0
+        peaks.append(peak_megabytes(server.process.pid))
+    assert max(peaks) <= PEAK_MEGABYTES
+
+
+def peak_megabytes(pid: int) -> float:
+    """Returns the sum of the highest memory that each process ever had (shared pages counted twice)."""
+    from benchmarks.serving import process_tree
+
+    status = [Path(f"/proc/{each}/status").read_text() for each in process_tree(pid)]
+    return sum(int(found[1]) for text in status if (found := re.search(r"VmHWM:\s+(\d+)", text))) * 1024 / 1e6
