@@ -127,7 +127,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @LINUX
 def test_memory_stays_small_after_many_answers(server: Server) -> None:
     photos = [render_lesion_jpeg(seed) for seed in range(2)]
-    load = send(server, photos, clients=4, answers=200, seconds=120)
+    load = send(server, photos, clients=8, answers=200, seconds=120)
     assert load.failures == 0 and len(load.times) == 200
     assert pss_megabytes(server.process.pid) <= MEMORY_MEGABYTES
 

@@ -16,6 +16,7 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageOps
 
 from webapp.structure import is_hostile
+from webapp.limits import MAX_PIXELS
 
 pillow_heif.register_heif_opener()
 # Pillow only *warns* between one and two times its own limit; decode() checks the size itself.
@@ -25,7 +26,6 @@ Box = tuple[float, float, float, float]
 """Left, upper, right and lower edge in pixels of the upright photo."""
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF")
-MAX_PIXELS: Final = 64_000_000  # the largest phone photos in use are 50 megapixels
 KEPT_SIDE: Final = 640
 """Pixels: what the network and the page look at keeps at least this shorter side when a large photo is
 scaled down. Three times the network's input, and one and a half times the result page's column."""
