@@ -6,7 +6,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test setup lint lock audit load train-smoke report screenshots clean
+.PHONY: run test setup lint lock audit load train-smoke report screenshots bench rehearse clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
@@ -42,6 +42,15 @@ report: $(VENV)/.dev
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m scripts.screenshots
+
+# Ten minutes on a quiet machine; writes benchmarks/results.json, README.md and results.svg.
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+# Writes benchmarks/rehearsal.json and puts its figures into benchmarks/README.md.
+rehearse: $(VENV)/.dev
+	$(BIN)/python -m scripts.rehearse_deploy
+	$(BIN)/python -m benchmarks.render
 
 # Each stamp is the time of the last installation from the files that it depends on.
 $(VENV)/.serve: requirements.txt | $(VENV)/bin/python

@@ -15,8 +15,8 @@ import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image, ImageOps
 
-from webapp.structure import is_hostile
 from webapp.limits import MAX_PIXELS
+from webapp.structure import is_hostile
 
 pillow_heif.register_heif_opener()
 # Pillow only *warns* between one and two times its own limit; decode() checks the size itself.

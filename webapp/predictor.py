@@ -64,12 +64,15 @@ class Predictor:
             box: The part to look at; the centre square if ``None``.
         """
         pixels = model_input(image, self.bundle.contract.input.size, box)[np.newaxis]
+        return read_outputs(self.run(pixels), self.bundle.contract)
+
+    def run(self, pixels: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Runs the network, see :meth:`webapp.runtimes.Runtime.run`, on whichever interpreter is free."""
         runtime = self._free.get()
         try:
-            outputs = runtime.run(pixels)
+            return runtime.run(pixels)
         finally:
             self._free.put(runtime)
-        return read_outputs(outputs, self.bundle.contract)
 
 
 def read_outputs(outputs: Mapping[str, np.ndarray], contract: Contract) -> Prediction:

@@ -1,0 +1,143 @@
+"""``make bench``: this app, its twin and the origin's script, side by side on the machine it stands on.
+
+Takes about 10 minutes on two quiet cores. Writes ``benchmarks/results.json``; ``benchmarks/render.py``
+makes README and picture from it.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.pictures import picture_sets
+from benchmarks.render import render
+from benchmarks.serving import pss_megabytes, send, serving, wait_until_ready
+from webapp.bundle import BUNDLE_FOLDER, load_bundle
+
+ROOT: Final = Path(__file__).parents[1]
+RESULTS: Final = ROOT / "benchmarks" / "results.json"
+CLIENTS: Final = (1, 4, 16)
+COMMON: Final = ("--worker-class", "gthread", "--workers", "1", "--threads", "8", "--timeout", "120")
+APPS: Final[Mapping[str, tuple[Path, Sequence[str]]]] = {
+    "app": (ROOT, ()),
+    "twin": (ROOT / "benchmarks" / "twin", COMMON),
+    "origin": (ROOT / "benchmarks" / "origin", COMMON),
+}
+TWIN_SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
+    "TensorFlow as it comes": {},
+    "one TensorFlow thread an operation": {
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    },
+    "without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+}
+
+
+def main() -> int:
+    """Measures everything and renders the report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="longest run a point (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--answers", type=int, default=200, help="most answers a point (default: %(default)s)"
+    )
+    arguments = parser.parse_args()
+    environ = {
+        "BENCHMARK_MODEL": str(BUNDLE_FOLDER / "model.keras"),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "SECRET_KEY": "only for the benchmark",
+        "FLASK_RATELIMIT_ENABLED": "false",  # what is measured here is how many answers are possible
+        "WEB_CONCURRENCY": "1",
+    }
+    setting, trials = best_setting(environ, arguments.seconds)
+    results = {
+        "measured": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": machine(),
+        "model_version": load_bundle(BUNDLE_FOLDER).contract.version,
+        "load_average_before": os.getloadavg()[0],
+        "twin_settings": {"answers_per_second": trials, "best": setting},
+        "apps": {
+            name: measure(name, environ | (TWIN_SETTINGS[setting] if name == "twin" else {}), arguments)
+            for name in APPS
+        },
+        "stages_ms": stages(environ),
+    }
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    render(RESULTS)
+    print(f"the figures are in {RESULTS}")
+    return 0
+
+
+def best_setting(environ: Mapping[str, str], seconds: float) -> tuple[str, dict[str, float]]:
+    """Tries the twin's settings at 4 clients. Returns the best one's name and each one's answers a second."""
+    photos, trials = picture_sets()["jpeg-600x450"], {}
+    for name, setting in TWIN_SETTINGS.items():
+        with running("twin", {**environ, **setting}) as server:
+            wait_until_ready(server)
+            send(server, photos, clients=1, answers=2, seconds=60)
+            load = send(server, photos, clients=4, answers=100, seconds=seconds)
+        trials[name] = load.figures()["answers_per_second"]
+        print(f"twin, {name}: {trials[name]} answers/s", file=sys.stderr)
+    return max(trials, key=lambda name: trials[name]), trials
+
+
+def running(name: str, environ: Mapping[str, str]) -> Any:
+    """Starts one of the apps behind gunicorn."""
+    folder, options = APPS[name]
+    gunicorn = [str(Path(sys.executable).parent / "gunicorn"), *options, "wsgi:app"]
+    # Without a configuration file of its own gunicorn takes the port from PORT.
+    return serving(gunicorn, folder, Path(tempfile.gettempdir()) / f"benchmark-{name}.log", environ)
+
+
+def measure(name: str, environ: Mapping[str, str], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures one app: start, memory after 200 requests, and every picture set at every load."""
+    sets = picture_sets()
+    small = sets["jpeg-600x450"]
+    slow = name == "origin"
+    with running(name, environ) as server:
+        ready = wait_until_ready(server)
+        # The first answer about a photo, not the first page: TensorFlow does much of its work only then.
+        first = send(server, small, clients=1, answers=1, seconds=120)
+        figures: dict[str, Any] = {"first_answer_seconds": round(ready + first.duration, 2)}
+        answers = 20 if slow else 200
+        send(server, small, clients=4, answers=answers, seconds=300)
+        figures["pss_megabytes"] = round(pss_megabytes(server.process.pid), 1)
+        figures["pss_after_answers"] = answers
+        figures["loads"] = {}
+        for picture_set, photos in sets.items():
+            for clients in CLIENTS[:1] if slow and picture_set != "jpeg-600x450" else CLIENTS:
+                answers = min(arguments.answers, 8) if slow else arguments.answers
+                load = send(server, photos, clients=clients, answers=answers, seconds=arguments.seconds)
+                figures["loads"].setdefault(picture_set, {})[str(clients)] = load.figures()
+                print(name, picture_set, clients, load.figures(), file=sys.stderr)
+    return figures
+
+
+def stages(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Measures where the time goes, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.stages"]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def machine() -> str:
+    """Describes the machine in words."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    model = next(
+        (line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine()
+    )
+    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Makes ``benchmarks/README.md`` and its picture from the measured figures (``-m benchmarks.render``)."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+FOLDER: Final = Path(__file__).parent
+NAMES: Final = {"app": "this app", "twin": "twin (b)", "origin": "origin’s script (c)"}
+SETS: Final = {"jpeg-600x450": "JPEG, 600 × 450", "jpeg-12mp": "JPEG, 12 MP", "heic-12mp": "HEIC, 12 MP"}
+
+
+def render(results: Path) -> None:
+    """Writes the report, with the rehearsal's figures where that was made."""
+    figures = json.loads(results.read_text(encoding="utf-8"))
+    rehearsal = FOLDER / "rehearsal.json"
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.get_template("report.md.jinja").render(
+        figures=figures,
+        apps=figures["apps"],
+        names=NAMES,
+        sets=SETS,
+        targets=targets(figures),
+        rehearsal=json.loads(rehearsal.read_text(encoding="utf-8")) if rehearsal.is_file() else None,
+    )
+    (FOLDER / "README.md").write_text(page, encoding="utf-8")
+    svg = environment.get_template("results.svg.jinja").render(bars=bars(figures["apps"]))
+    (FOLDER / "results.svg").write_text(svg, encoding="utf-8")
+
+
+def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns what was aimed at, what was reached and whether that is enough."""
+    app, twin, stages = figures["apps"]["app"], figures["apps"]["twin"], figures["stages_ms"]
+    # The better of the twin's trial and its run: noise on the machine must not make it slower than it is.
+    trial = max(figures["twin_settings"]["answers_per_second"].values())
+    speed = _rate(app) / max(trial, _rate(twin))
+    memory = app["pss_megabytes"] / twin["pss_megabytes"]
+    rows = [
+        (
+            "answers/s at 4 clients, 600 × 450, against the twin",
+            "≥ 5 times",
+            f"{speed:.1f} times",
+            speed >= 5,
+        ),
+        ("memory against the twin", "≤ 25 %", f"{memory:.0%}", memory <= 0.25),
+        (
+            "memory, one worker, after 200 answers",
+            "≤ 200 MB",
+            f"{app['pss_megabytes']:.0f} MB",
+            app["pss_megabytes"] <= 200,
+        ),
+        (
+            "first answer after the start",
+            "≤ 1.5 s",
+            f"{app['first_answer_seconds']:.2f} s",
+            app["first_answer_seconds"] <= 1.5,
+        ),
+    ]
+    for name, limit in (("jpeg-600x450", 15), ("jpeg-12mp", 60)):
+        rest = stages[name]["all but the model"]
+        rows.append(
+            (f"everything but the model, {SETS[name]}", f"≤ {limit} ms", f"{rest:.1f} ms", rest <= limit)
+        )
+    return [dict(zip(("what", "target", "reached", "kept"), row, strict=True)) for row in rows]
+
+
+def _rate(app: Mapping[str, Any]) -> float:
+    return float(app["loads"]["jpeg-600x450"]["4"]["answers_per_second"])
+
+
+def bars(apps: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the picture's three groups of bars, each bar's length from 0 to 1."""
+    groups = [
+        (
+            "Answers per second, 4 clients",
+            "longer is better",
+            {name: _rate(app) for name, app in apps.items()},
+        ),
+        ("Memory in MB", "shorter is better", {name: app["pss_megabytes"] for name, app in apps.items()}),
+        (
+            "Seconds from start to first answer",
+            "shorter is better",
+            {name: app["first_answer_seconds"] for name, app in apps.items()},
+        ),
+    ]
+    return [
+        {
+            "title": title,
+            "hint": hint,
+            "rows": [
+                {"name": NAMES[name], "value": f"{value:.3g}", "share": value / max(values.values())}
+                for name, value in values.items()
+            ],
+        }
+        for title, hint, values in groups
+    ]
+
+
+if __name__ == "__main__":
+    render(FOLDER / "results.json")
+    sys.exit(0)

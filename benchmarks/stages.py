@@ -1,0 +1,79 @@
+"""Where the time of one answer goes inside this app: ``python -m benchmarks.stages``."""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from flask import render_template
+
+from benchmarks.pictures import picture_sets
+from webapp import create_app, overlay, pages
+from webapp.assessment import Answers, assess, find_reasons
+from webapp.config import Settings
+from webapp.forms import PhotoForm
+from webapp.imaging import centre_square, decode, model_input
+from webapp.predictor import Predictor, current_predictor, read_outputs
+
+STAGES: Final = ("decode", "resize", "model", "gate", "photo and heat map", "render")
+
+
+def main() -> int:
+    """Prints milliseconds a stage, the median of many runs, as JSON."""
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    app = create_app(Settings(secret_key="only for the benchmark"))
+    with app.test_request_context("/"):
+        figures = {name: measure(photos[0], repeats) for name, photos in picture_sets().items()}
+    print(json.dumps(figures))
+    return 0
+
+
+def measure(photo: bytes, repeats: int) -> dict[str, float]:
+    """Returns the median milliseconds of each stage and of the whole answer but the model."""
+    predictor = current_predictor()
+    runs = [answer(predictor, photo) for _ in range(repeats + 2)][2:]  # the first fill caches
+    medians = {stage: round(statistics.median(run[stage] for run in runs), 2) for stage in STAGES}
+    rest = [sum(time for stage, time in run.items() if stage != "model") for run in runs]
+    return medians | {"all but the model": round(statistics.median(rest), 2)}
+
+
+def answer(predictor: Predictor, data: bytes) -> dict[str, float]:
+    """Answers as the app does, step by step. Returns milliseconds a stage."""
+    times: dict[str, float] = {}
+
+    def timed(stage: str, work: Callable[[], Any]) -> Any:
+        begin = time.perf_counter()
+        result = work()
+        times[stage] = times.get(stage, 0) + 1000 * (time.perf_counter() - begin)
+        return result
+
+    contract = predictor.bundle.contract
+    photo = timed("decode", lambda: decode(data))
+    pixels = timed("resize", lambda: model_input(photo.image, contract.input.size)[None])
+    outputs = timed("model", lambda: predictor.run(pixels))
+
+    def gate() -> Any:
+        prediction = read_outputs(outputs, contract)
+        limit = contract.gate.unfamiliarity
+        reasons = find_reasons(photo.size, min(photo.size), prediction.unfamiliarity, limit)
+        return assess(prediction, contract.thresholds, reasons, Answers())
+
+    assessment = timed("gate", gate)
+    shown = photo.image, centre_square(*photo.image.size)
+    activation = assessment.prediction.activation_map
+    timed("photo and heat map", lambda: (overlay.shown_photo(*shown), overlay.heat_map(activation)))
+    pictures = times["photo and heat map"]
+
+    def render() -> str:
+        page = pages.result_page(assessment, photo, Answers(), predictor.bundle)
+        return render_template("result.html", form=PhotoForm(), page=page)
+
+    timed("render", render)
+    times["render"] = max(0.0, times["render"] - pictures)  # the page has drawn its pictures once more
+    return times
+
+
+if __name__ == "__main__":
+    sys.exit(main())
