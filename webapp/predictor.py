@@ -104,9 +104,10 @@ def _malignant_activation(maps: np.ndarray) -> np.ndarray:
     """
     malignant = np.isin(np.arange(len(CLASSES)), MALIGNANT_INDICES)
     cancer, harmless = (np.logaddexp.reduce(maps[..., part], axis=-1) for part in (malignant, ~malignant))
-    evidence = cancer - harmless
+    evidence: np.ndarray = cancer - harmless
     evidence -= evidence.min()
-    return (evidence / max(float(evidence.max()), np.finfo(np.float32).tiny)).astype(np.float32)
+    evidence /= max(float(evidence.max()), np.finfo(np.float32).tiny)
+    return evidence.astype(np.float32)
 
 
 def open_predictor(settings: Settings) -> Predictor:
