@@ -14,7 +14,11 @@ import keras
 from train.calibrate import load_choices
 from train.fit import CLASSIFIER
 from train.served import build_served_model
+from webapp.bundle import Bundle, load_bundle
+from webapp.golden import golden_picture
 from webapp.labels import CLASSES
+from webapp.predictor import Predictor
+from webapp.runtimes import LiteRtRuntime
 
 INTENDED_USE: Final = (
     "Second look at a photo of one skin spot, for information. Not a diagnosis, not a medical device."
@@ -70,8 +74,18 @@ def export(run: Path, bundle: Path, version: str, training_data: Sequence[str]) 
         "gate": {"unfamiliarity": choices.unfamiliarity},
     }
     write_contract(partial, contract)
+    # What the health check will ask for: it needs the contract to open the bundle, and stands in it.
+    contract["golden"] = {"probabilities": list(_golden_probabilities(load_bundle(partial)))}
+    write_contract(partial, contract)
     shutil.rmtree(bundle, ignore_errors=True)
     os.replace(partial, bundle)
+
+
+def _golden_probabilities(bundle: Bundle) -> tuple[float, ...]:
+    runtime = LiteRtRuntime(bundle.file("model.tflite"), bundle.contract)
+    probabilities = Predictor(bundle, [runtime]).predict(golden_picture()).probabilities
+    assert probabilities is not None
+    return probabilities
 
 
 def describe(file: Path) -> dict[str, Any]:
