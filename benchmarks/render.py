@@ -12,11 +12,15 @@ FOLDER: Final = Path(__file__).parent
 NAMES: Final = {"app": "this app", "twin": "twin (b)", "origin": "origin’s script (c)"}
 SETS: Final = {"jpeg-600x450": "JPEG, 600 × 450", "jpeg-12mp": "JPEG, 12 MP", "heic-12mp": "HEIC, 12 MP"}
 
+BEGIN: Final = "<!-- begin benchmarks: rendered by `make bench` and `make rehearse` -->"
+END: Final = "<!-- end benchmarks -->"
+
 
 def render(results: Path) -> None:
-    """Writes the report, with the rehearsal's figures where that was made."""
+    """Writes the report and README's part, with the rehearsal's figures where that was made."""
     figures = json.loads(results.read_text(encoding="utf-8"))
-    rehearsal = FOLDER / "rehearsal.json"
+    file = FOLDER / "rehearsal.json"
+    rehearsed = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
     environment = Environment(
         loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -26,9 +30,20 @@ def render(results: Path) -> None:
         names=NAMES,
         sets=SETS,
         targets=targets(figures),
-        rehearsal=json.loads(rehearsal.read_text(encoding="utf-8")) if rehearsal.is_file() else None,
+        rehearsal=rehearsed,
     )
     (FOLDER / "README.md").write_text(page, encoding="utf-8")
+    part = environment.get_template("readme.md.jinja").render(
+        app=figures["apps"]["app"],
+        twin=figures["apps"]["twin"],
+        targets=targets(figures),
+        rehearsal=rehearsed,
+        machine=figures["machine"],
+    )
+    readme = FOLDER.parent / "README.md"
+    begin, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    _, end, after = rest.partition(END)
+    readme.write_text(f"{begin}{BEGIN}\n{part}{end}{after}", encoding="utf-8")
     svg = environment.get_template("results.svg.jinja").render(bars=bars(figures["apps"]))
     (FOLDER / "results.svg").write_text(svg, encoding="utf-8")
 
