@@ -1,6 +1,7 @@
 """Makes ``benchmarks/README.md`` and its picture from the measured figures (``-m benchmarks.render``)."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,10 @@ def render(results: Path) -> None:
         targets=targets(figures),
         rehearsal=rehearsed,
     )
-    (FOLDER / "README.md").write_text(page, encoding="utf-8")
+    readme = FOLDER / "README.md"
+    # `make load` has a section of its own in this file, which stays as it is.
+    load = re.search(r"<!-- load:begin -->.*<!-- load:end -->\n", readme.read_text(encoding="utf-8"), re.S)
+    readme.write_text(page + (f"\n{load[0]}" if load else ""), encoding="utf-8")
     part = environment.get_template("readme.md.jinja").render(
         app=figures["apps"]["app"],
         twin=figures["apps"]["twin"],
