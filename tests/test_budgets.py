@@ -46,8 +46,11 @@ def needed(names: Iterator[str] | list[str]) -> set[str]:
 
 
 def required(file: str) -> list[str]:
-    lines = (ROOT / file).read_text().splitlines()
-    return [found[0] for line in lines if (found := re.match(r"[a-zA-Z][\w.-]*", line))]
+    """Returns what a locked requirements file lists for this platform and this Python."""
+    text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.partition("--hash")[0].strip() for line in text.splitlines()]
+    listed = [Requirement(line) for line in lines if line and not line.startswith(("#", "-"))]
+    return [r.name for r in listed if r.marker is None or r.marker.evaluate()]
 
 
 def test_what_is_shipped_is_small() -> None:
