@@ -5,6 +5,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from flask import render_template
@@ -14,8 +15,9 @@ from webapp import create_app, overlay, pages
 from webapp.assessment import Answers, assess, find_reasons
 from webapp.config import Settings
 from webapp.forms import PhotoForm
-from webapp.imaging import centre_square, decode, model_input
+from webapp.imaging import centre_square, correct_exposure, decode, model_input
 from webapp.predictor import Predictor, current_predictor, read_outputs
+from webapp.quality import measure_quality
 
 STAGES: Final = ("decode", "resize", "model", "gate", "photo and heat map", "render")
 
@@ -51,14 +53,15 @@ def answer(predictor: Predictor, data: bytes) -> dict[str, float]:
 
     contract = predictor.bundle.contract
     photo = timed("decode", lambda: decode(data))
-    pixels = timed("resize", lambda: model_input(photo.image, contract.input.size)[None])
-    outputs = timed("model", lambda: predictor.run(pixels))
+    pixels = timed("resize", lambda: model_input(photo.image, contract.input.size))
+    quality = timed("gate", lambda: measure_quality(pixels))
+    seen = timed("resize", lambda: correct_exposure(pixels) if contract.input.corrects_exposure else pixels)
+    outputs = timed("model", lambda: predictor.run(seen[None]))
 
     def gate() -> Any:
-        prediction = read_outputs(outputs, contract)
-        limit = contract.gate.unfamiliarity
-        reasons = find_reasons(photo.size, min(photo.size), prediction.unfamiliarity, limit)
-        return assess(prediction, contract.thresholds, reasons, Answers())
+        prediction = replace(read_outputs(outputs, contract), quality=quality)
+        reasons = find_reasons(photo.size, min(photo.size), prediction, contract.gate)
+        return assess(prediction, contract.operating_point(prediction.phone), reasons, Answers())
 
     assessment = timed("gate", gate)
     shown = photo.image, centre_square(*photo.image.size)

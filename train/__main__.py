@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     others = argparse.ArgumentParser(add_help=False)
     others.add_argument("--phone", type=Path, help="PAD-UFES-20: smartphone photos, split by patient")
     others.add_argument("--natural", type=Path, help="everyday photos that show no lesion")
+    others.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument("--run", type=Path, required=True, help="the run's folder")
     bundle = argparse.ArgumentParser(add_help=False)
@@ -239,9 +240,16 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    from train.calibrate import PhotoSets, calibrate
+    from train.calibrate import calibrate
+    from train.fit_heads import PhotoSets
+    from train.masks import open_masks
 
-    others = PhotoSets(_phone(arguments, "train"), _phone(arguments, "val"), _natural(arguments, 0))
+    others = PhotoSets(
+        _phone(arguments, "train"),
+        _phone(arguments, "val"),
+        _natural(arguments, 0),
+        open_masks(arguments.masks) if arguments.masks else None,
+    )
     balance = json.loads((arguments.run / "run.json").read_text(encoding="utf-8"))["recipe"]["balance"]
     choices = calibrate(
         arguments.run,

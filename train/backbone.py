@@ -21,8 +21,6 @@ from keras import layers
 STEM_FILTERS: Final = 32
 HEAD_FILTERS: Final = 1280
 BATCH_NORM_EPSILON: Final = 1e-3
-# The blocks drop out with a probability that grows linearly to this value (the paper's "survival 0.8").
-DROP_CONNECT: Final = 0.2
 FLOAT32: Final = np.dtype("<f4")
 INT64: Final = np.dtype("<i8")
 
@@ -59,11 +57,13 @@ def _round_filters(filters: int, width: float) -> int:
     return rounded + 8 if rounded < 0.9 * scaled else rounded
 
 
-def build_backbone(variant: str = "lite0") -> keras.Model:
+def build_backbone(variant: str = "lite0", drop_connect: float = 0.0) -> keras.Model:
     """Builds the convolutional part, randomly initialised.
 
     Args:
         variant: ``lite0``, ``lite1`` or ``lite2``.
+        drop_connect: In training the blocks drop out with a probability that grows linearly to this
+            value (Huang et al. 2016, arXiv:1603.09382; the paper's ImageNet training has 0.2).
 
     Returns:
         A model from RGB images ``(batch, height, width, 3)`` with values 0–255 (any size; the
@@ -83,7 +83,7 @@ def build_backbone(variant: str = "lite0") -> keras.Model:
         filters = _round_filters(stage.filters, width)
         for repeat in range(count):
             stride = stage.stride if repeat == 0 else 1
-            x = _block(x, stage, filters, stride, f"block{index}", DROP_CONNECT * index / total)
+            x = _block(x, stage, filters, stride, f"block{index}", drop_connect * index / total)
             index += 1
 
     features = _convolution(x, HEAD_FILTERS, 1, "head")

@@ -1,5 +1,6 @@
 """Turns a calibrated run into the bundle that the web app serves."""
 
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -36,8 +37,8 @@ def export(run: Path, bundle: Path, version: str, training_data: Sequence[str]) 
         training_data: What the network learned from, a sentence each, for the contract.
     """
     classifier = keras.saving.load_model(run / CLASSIFIER, compile=False)
-    choices, familiarity = load_choices(run)
-    model = build_served_model(classifier, choices.size, choices.calibration, familiarity, choices.views)
+    choices, heads = load_choices(run)
+    model = build_served_model(classifier, choices.size, choices.calibration, heads, choices.views)
 
     partial = bundle.with_name(f"partial-{bundle.name}")
     shutil.rmtree(partial, ignore_errors=True)
@@ -45,7 +46,6 @@ def export(run: Path, bundle: Path, version: str, training_data: Sequence[str]) 
     model.save(partial / "model.keras")
     model.export(partial / "model.tflite", format="litert", verbose=False)
 
-    outputs = ["probabilities", "class_activation_maps", "embedding", "unfamiliarity"]
     contract = {
         "schema": 1,
         "name": "skin-cancer-detector",
@@ -62,17 +62,20 @@ def export(run: Path, bundle: Path, version: str, training_data: Sequence[str]) 
             "dtype": "uint8",
             "range": [0, 255],
             "channels": "RGB",
+            "corrects_exposure": True,
         },
-        "outputs": {name: name for name in outputs},
+        "outputs": {name: name for name in model.output},
         "views": choices.views,
         "classes": list(CLASSES),
         "temperature": choices.calibration.temperature,
         "training_prior": list(choices.calibration.training_prior),
         "natural_prior": list(choices.calibration.natural_prior),
         "decision_weights": list(choices.decision_weights),
-        "thresholds": {"signs": choices.signs, "unsure": choices.unsure},
-        "gate": {"unfamiliarity": choices.unfamiliarity},
+        "thresholds": {kind: dataclasses.asdict(found) for kind, found in choices.thresholds.items()},
+        "gate": dataclasses.asdict(choices.gate),
     }
+    if choices.kind_limits:
+        contract["kind_limits"] = dataclasses.asdict(choices.kind_limits)
     write_contract(partial, contract)
     # What the health check will ask for: it needs the contract to open the bundle, and stands in it.
     contract["golden"] = {"probabilities": list(_golden_probabilities(load_bundle(partial)))}

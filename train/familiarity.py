@@ -1,7 +1,9 @@
-"""How unlike the training photos a photo is, from the network's own embedding.
+"""How unlike photos of a skin spot a photo is, from the network's own embedding.
 
-Mahalanobis distance to the nearest class (Lee et al. 2018, arXiv:1807.03888) in the space of the
-embedding's leading principal components.
+Two measures, the larger of which counts. A logistic head that was shown everyday photos and rendered
+pictures (outlier exposure; Hendrycks et al. 2019, arXiv:1812.04606) tells those apart that look like
+anything it has seen; the Mahalanobis distance to the nearest class (Lee et al. 2018, arXiv:1807.03888)
+in the space of the embedding's leading principal components stands for everything else.
 """
 
 from dataclasses import dataclass
@@ -11,10 +13,38 @@ import keras
 import numpy as np
 from keras import layers
 
+from train.heads import LogisticHead
+
 COMPONENTS: Final = 128
 # Directions with less than this share of the largest variance are noise: dividing by it would make the
 # score a matter of rounding, different in every runtime.
 FLOOR: Final = 1e-3
+
+
+@dataclass(frozen=True)
+class Unfamiliarity:
+    """Both measures, each divided by its limit: above 1 a photo is too unfamiliar to be judged."""
+
+    distance: "Familiarity"
+    distance_limit: float
+    outlier: LogisticHead
+    outlier_limit: float
+    """Of the outlier head's probability."""
+
+    def score(self, embeddings: np.ndarray) -> np.ndarray:
+        """Returns ``(count,)`` of embeddings ``(count, 1280)``."""
+        outlier = 1 / (1 + np.exp(-self.outlier.logits(embeddings)))
+        return np.maximum(self.distance.score(embeddings) / self.distance_limit, outlier / self.outlier_limit)
+
+    def as_layers(self, embedding: Any) -> Any:
+        """Returns the same score as part of a Keras graph, of shape ``(batch, 1)``."""
+        parts = (
+            (self.distance.as_layers(embedding), self.distance_limit),
+            (self.outlier.as_dense(embedding, "outlier"), self.outlier_limit),
+        )
+        return layers.Maximum(name="unfamiliarity")(
+            [layers.Rescaling(1 / limit)(part) for part, limit in parts]
+        )
 
 
 @dataclass(frozen=True)
@@ -52,7 +82,7 @@ class Familiarity:
         cross.set_weights([-2 * self.means.T / k, (self.means**2).mean(axis=1)])
         squares = keras.ops.mean(keras.ops.square(z), axis=1, keepdims=True)
         nearest = keras.ops.min(linear, axis=1, keepdims=True)
-        return layers.Add(name="unfamiliarity")([squares, nearest])
+        return layers.Add(name="distance")([squares, nearest])
 
 
 def fit_familiarity(embeddings: np.ndarray, labels: np.ndarray, components: int = COMPONENTS) -> Familiarity:

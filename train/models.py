@@ -9,19 +9,22 @@ from webapp.labels import CLASSES
 SEED_CNN_SIZE = 128
 
 
-def build_classifier(variant: str = "lite0", *, pretrained: bool = True, dropout: float = 0.2) -> keras.Model:
+def build_classifier(
+    variant: str = "lite0", *, pretrained: bool = True, dropout: float = 0.0, drop_connect: float = 0.0
+) -> keras.Model:
     """Builds the product's network for training.
 
     Args:
         variant: ``lite0``, ``lite1`` or ``lite2``.
         pretrained: Whether the backbone starts from ImageNet weights.
         dropout: Share of the embedding that is dropped in training.
+        drop_connect: How often the last of the blocks is dropped in training.
 
     Returns:
         A model from RGB images ``(batch, height, width, 3)``, values 0–255 and any size, to
         logits ``(batch, 7)`` in the order of :data:`webapp.labels.CLASSES`.
     """
-    backbone = build_backbone(variant)
+    backbone = build_backbone(variant, drop_connect)
     if pretrained:
         load_imagenet_weights(backbone)
     x = layers.GlobalAveragePooling2D(name="embedding")(backbone.output)

@@ -1,13 +1,15 @@
 """The network as it is served: one saved graph from raw pixels to everything that the app needs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from train.familiarity import Familiarity
+from train.familiarity import Familiarity, Unfamiliarity
+from train.heads import LogisticHead
 from webapp.labels import CLASSES
 
 VIEWS: Final = {1: ((),), 2: ((), (2,)), 4: ((), (1,), (2,), (1, 2))}
@@ -39,6 +41,15 @@ class Calibration:
         return scores / scores.sum(axis=1, keepdims=True)
 
 
+@dataclass(frozen=True)
+class Heads:
+    """What is fitted on the finished network's features; ``None`` leaves an output out."""
+
+    unfamiliarity: Unfamiliarity | None = None
+    phone: LogisticHead | None = None
+    lesion_map: LogisticHead | None = None
+
+
 def _stack_views(x: Any, views: int) -> Any:
     """Returns a batch and its flipped copies, ``(views * batch, …)``."""
     return ops.concatenate([ops.flip(x, axes) if axes else x for axes in VIEWS[views]], axis=0)
@@ -56,8 +67,9 @@ def build_served_model(
     classifier: keras.Model,
     size: int,
     calibration: Calibration,
-    familiarity: Familiarity | None,
+    heads: Heads,
     views: int,
+    with_features: bool = False,
 ) -> keras.Model:
     """Builds the graph that is saved, exported and served.
 
@@ -68,13 +80,16 @@ def build_served_model(
         classifier: A network from :func:`train.models.build_classifier`.
         size: Side of the input in pixels.
         calibration: From :mod:`train.calibrate`.
-        familiarity: The model of familiar embeddings; ``None`` leaves the score out.
+        heads: From :mod:`train.calibrate` too.
         views: 1, 2 or 4 flipped views, averaged at the features.
+        with_features: Whether to give out ``features (batch, size / 32, size / 32, 1280)`` as well, which
+            heads are fitted to.
 
     Returns:
         A model from ``image`` (``uint8``, ``(batch, size, size, 3)``) to a dict of ``float32``:
         ``probabilities (batch, 7)``, ``class_activation_maps (batch, size / 32, size / 32, 7)``,
-        ``embedding (batch, 1280)`` and, with ``familiarity``, ``unfamiliarity (batch, 1)``.
+        ``embedding (batch, 1280)`` and, with their heads, ``unfamiliarity (batch, 1)``, ``phone
+        (batch, 1)`` and ``lesion_map (batch, size / 32, size / 32, 1)``.
     """
     dense = classifier.get_layer("logits")
     kernel, bias = dense.get_weights()
@@ -99,6 +114,46 @@ def build_served_model(
         "class_activation_maps": maps,
         "embedding": embedding,
     }
-    if familiarity is not None:
-        outputs["unfamiliarity"] = familiarity.as_layers(embedding)
+    if with_features:
+        outputs["features"] = features
+    if heads.unfamiliarity is not None:
+        outputs["unfamiliarity"] = heads.unfamiliarity.as_layers(embedding)
+    if heads.phone is not None:
+        outputs["phone"] = heads.phone.as_dense(embedding, "phone")
+    if heads.lesion_map is not None:
+        outputs["lesion_map"] = heads.lesion_map.as_convolution(features, "lesion_map")
     return keras.Model(image, outputs, name="skin_cancer_detector")
+
+
+def save_heads(file: Path, heads: Heads) -> None:
+    """Writes heads as one ``.npz``."""
+    arrays: dict[str, Any] = {}
+    for name in ("phone", "lesion_map"):
+        if (head := getattr(heads, name)) is not None:
+            arrays |= {f"{name}/{key}": value for key, value in vars(head).items()}
+    if (score := heads.unfamiliarity) is not None:
+        arrays |= {f"distance/{key}": value for key, value in vars(score.distance).items()}
+        arrays |= {f"outlier/{key}": value for key, value in vars(score.outlier).items()}
+        arrays |= {"limits": np.array([score.distance_limit, score.outlier_limit])}
+    np.savez(file, **arrays)
+
+
+def load_heads(file: Path) -> Heads:
+    """Reads what :func:`save_heads` wrote."""
+    with np.load(file) as arrays:
+        groups: dict[str, dict[str, Any]] = {}
+        for name in arrays.files:
+            group, _, key = name.partition("/")
+            groups.setdefault(group, {})[key] = arrays[name]
+
+    def head(name: str) -> LogisticHead | None:
+        found = groups.get(name)
+        return LogisticHead(found["weights"], float(found["bias"])) if found else None
+
+    unfamiliarity = None
+    if (outlier := head("outlier")) is not None:
+        distance_limit, outlier_limit = map(float, groups["limits"][""])
+        unfamiliarity = Unfamiliarity(
+            Familiarity(**groups["distance"]), distance_limit, outlier, outlier_limit
+        )
+    return Heads(unfamiliarity, head("phone"), head("lesion_map"))

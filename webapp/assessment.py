@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from webapp.contract import Thresholds
+from webapp.contract import Gate, OperatingPoint
 from webapp.predictor import Prediction
 
 
@@ -31,6 +31,9 @@ class Reason(StrEnum):
 
     TOO_SMALL = "too_small"
     TOO_NARROW = "too_narrow"
+    TOO_DARK = "too_dark"
+    BLURRED = "blurred"
+    GLARE = "glare"
     UNFAMILIAR = "unfamiliar"
 
 
@@ -54,7 +57,7 @@ class Assessment:
 
     ``confidence`` (0–1) is the malignancy for ``signs`` and ``unsure``, 1 − malignancy for
     ``no_signs`` and ``None`` for ``cannot_judge``. ``raised_by_answers`` says that the photo alone
-    would have been ``no_signs``.
+    would have been ``no_signs``. ``operating_point`` holds the limits that the photo was held against.
     """
 
     outcome: Outcome
@@ -63,6 +66,7 @@ class Assessment:
     reasons: tuple[Reason, ...]
     raised_by_answers: bool
     prediction: Prediction
+    operating_point: OperatingPoint
 
 
 MIN_SIDE: Final = 64  # pixels; below this the network would see an enlarged blur
@@ -70,36 +74,44 @@ MAX_ASPECT: Final = 4.0  # a narrower strip loses more than three quarters of it
 
 
 def find_reasons(
-    size: tuple[int, int], side: float, unfamiliarity: float | None, limit: float | None
+    size: tuple[int, int], side: float, prediction: Prediction, gate: Gate
 ) -> tuple[Reason, ...]:
     """Collects every reason why a photo cannot be judged.
 
     Args:
         size: Width and height of the whole photo in pixels.
         side: Shorter side in pixels of the part that the network sees.
-        unfamiliarity: As the network measured it; ``None`` if it cannot.
-        limit: The highest ``unfamiliarity`` that may be judged; ``None`` if the model has none.
+        prediction: What the network said, and how good the photo is.
+        gate: The contract's limits.
     """
+    quality, unfamiliarity = prediction.quality, prediction.unfamiliarity
     found = {
         Reason.TOO_SMALL: side < MIN_SIDE,
         Reason.TOO_NARROW: max(size) > MAX_ASPECT * min(size),
-        Reason.UNFAMILIAR: unfamiliarity is not None and limit is not None and unfamiliarity > limit,
+        Reason.TOO_DARK: quality is not None and _above(gate.brightness, quality.brightness),
+        Reason.BLURRED: quality is not None and _above(gate.sharpness, quality.sharpness),
+        Reason.GLARE: quality is not None and _above(quality.glare, gate.glare),
+        Reason.UNFAMILIAR: _above(unfamiliarity, gate.unfamiliarity),
     }
     return tuple(reason for reason, applies in found.items() if applies)
 
 
+def _above(value: float | None, limit: float | None) -> bool:
+    return value is not None and limit is not None and value > limit
+
+
 def assess(
-    prediction: Prediction, thresholds: Thresholds, reasons: tuple[Reason, ...], answers: Answers
+    prediction: Prediction, point: OperatingPoint, reasons: tuple[Reason, ...], answers: Answers
 ) -> Assessment:
     """Decides the answer for one photo.
 
     Args:
         prediction: What the network said.
-        thresholds: The contract's.
+        point: The contract's for this kind of photo.
         reasons: Why the photo cannot be judged; any at all makes it ``cannot_judge``.
         answers: What the person said; any tick raises ``no_signs`` to ``unsure``.
     """
-    malignancy = prediction.malignancy
+    malignancy, thresholds = prediction.malignancy, point.thresholds
     raised = False
     confidence: float | None = malignancy
     if reasons:
@@ -112,4 +124,4 @@ def assess(
         outcome, raised = Outcome.UNSURE, True
     else:
         outcome, confidence = Outcome.NO_SIGNS, 1 - malignancy
-    return Assessment(outcome, VERDICTS[outcome], confidence, reasons, raised, prediction)
+    return Assessment(outcome, VERDICTS[outcome], confidence, reasons, raised, prediction, point)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from webapp.labels import CLASSES
@@ -22,13 +23,18 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class ModelInput:
-    """The network's input: a square image of ``size`` pixels, ``dtype`` values within ``range``."""
+    """The network's input: a square image of ``size`` pixels, ``dtype`` values within ``range``.
+
+    ``corrects_exposure`` says that dark photos are to be brightened first
+    (:func:`webapp.imaging.correct_exposure`).
+    """
 
     name: str
     size: int
     dtype: str
     range: tuple[int, int]
     channels: str
+    corrects_exposure: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,15 @@ class ModelOutputs:
     probabilities: str
     class_activation_maps: str | None = None
     unfamiliarity: str | None = None
+    phone: str | None = None
+    lesion_map: str | None = None
+
+
+class PhotoKind(StrEnum):
+    """What a photo was taken with: a skin microscope or a phone alone."""
+
+    DERMATOSCOPE = "dermatoscope"
+    PHONE = "phone"
 
 
 @dataclass(frozen=True)
@@ -49,10 +64,31 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
+class KindLimits:
+    """A photo whose chance (0–1) of being a phone's is below ``dermatoscope`` counts as a dermatoscope's,
+    one above ``phone`` as a phone's; what lies between is in doubt."""
+
+    dermatoscope: float
+    phone: float
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The limits that hold for one photo, and the kind of photo whose measured figures go with them."""
+
+    kind: PhotoKind
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True)
 class Gate:
-    """What the model may judge: nothing above ``unfamiliarity``. ``None`` is no limit."""
+    """What the model may judge: at most ``unfamiliarity`` and ``glare``, at least ``sharpness`` and
+    ``brightness`` (see :class:`webapp.quality.Quality`). ``None`` is no limit."""
 
     unfamiliarity: float | None = None
+    sharpness: float | None = None
+    brightness: float | None = None
+    glare: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +97,8 @@ class Contract:
 
     ``training_prior``, ``natural_prior`` and ``decision_weights`` hold one number for each of
     ``classes``, in that order. So does ``golden``, the model's answer for
-    :func:`webapp.golden.golden_picture`; ``None`` for a model that came without it.
+    :func:`webapp.golden.golden_picture`; ``None`` for a model that came without it. ``kind_limits`` is
+    ``None`` for a model that does not tell the kinds of photo apart: it has the same thresholds for all.
     """
 
     name: str
@@ -79,9 +116,32 @@ class Contract:
     training_prior: tuple[float, ...]
     natural_prior: tuple[float, ...]
     decision_weights: tuple[float, ...]
-    thresholds: Thresholds
+    thresholds: Mapping[PhotoKind, Thresholds]
     gate: Gate
     golden: tuple[float, ...] | None = None
+    kind_limits: KindLimits | None = None
+
+    def operating_point(self, phone: float | None) -> OperatingPoint:
+        """Chooses the thresholds for a photo; where its kind is in doubt, the more cautious ones.
+
+        Args:
+            phone: Chance (0–1) that it is a phone's photo; ``None`` if the model cannot tell.
+        """
+        if phone is None or self.kind_limits is None or phone < self.kind_limits.dermatoscope:
+            kind = PhotoKind.DERMATOSCOPE
+        elif phone > self.kind_limits.phone:
+            kind = PhotoKind.PHONE
+        else:
+            points = self.thresholds.values()
+            cautious = Thresholds(min(p.signs for p in points), min(p.unsure for p in points))
+            lowest = min(self.thresholds, key=lambda kind: self.thresholds[kind].unsure)
+            return OperatingPoint(lowest, cautious)
+        return OperatingPoint(kind, self.thresholds[kind])
+
+
+def same_for_all(thresholds: Thresholds) -> Mapping[PhotoKind, Thresholds]:
+    """Returns the thresholds of a model that does not tell the kinds of photo apart."""
+    return dict.fromkeys(PhotoKind, thresholds)
 
 
 def parse_contract(content: Mapping[str, Any]) -> Contract:
@@ -112,8 +172,9 @@ def parse_contract(content: Mapping[str, Any]) -> Contract:
         training_prior=fields.per_class("training_prior"),
         natural_prior=fields.per_class("natural_prior"),
         decision_weights=fields.per_class("decision_weights"),
-        thresholds=_thresholds(fields.group("thresholds")),
+        thresholds=_thresholds_by_kind(fields.group("thresholds")),
         gate=_gate(fields),
+        kind_limits=_kind_limits(fields),
         golden=fields.group("golden").per_class("probabilities") if fields.has("golden") else None,
     )
 
@@ -130,6 +191,7 @@ def _model_input(fields: "_Fields") -> ModelInput:
         dtype=fields.exactly("dtype", "uint8"),
         range=(low, high),
         channels=fields.exactly("channels", "RGB"),
+        corrects_exposure=fields.flag("corrects_exposure"),
     )
 
 
@@ -138,7 +200,27 @@ def _model_outputs(fields: "_Fields") -> ModelOutputs:
         probabilities=fields.text("probabilities"),
         class_activation_maps=fields.text("class_activation_maps", optional=True),
         unfamiliarity=fields.text("unfamiliarity", optional=True),
+        phone=fields.text("phone", optional=True),
+        lesion_map=fields.text("lesion_map", optional=True),
     )
+
+
+def _thresholds_by_kind(fields: "_Fields") -> Mapping[PhotoKind, Thresholds]:
+    if not any(fields.has(kind) for kind in PhotoKind):
+        return same_for_all(_thresholds(fields))
+    return {kind: _thresholds(fields.group(kind)) for kind in PhotoKind}
+
+
+def _kind_limits(fields: "_Fields") -> KindLimits | None:
+    if not fields.has("kind_limits"):
+        return None
+    if fields.group("outputs").text("phone", optional=True) is None:
+        raise ContractError("kind_limits divide the kinds of photo, but no output of the model tells them")
+    group = fields.group("kind_limits")
+    limits = KindLimits(group.number("dermatoscope"), group.number("phone"))
+    if not 0 <= limits.dermatoscope <= limits.phone <= 1:
+        raise ContractError("kind_limits must be 0 ≤ dermatoscope ≤ phone ≤ 1")
+    return limits
 
 
 def _thresholds(fields: "_Fields") -> Thresholds:
@@ -150,10 +232,12 @@ def _thresholds(fields: "_Fields") -> Thresholds:
 
 def _gate(fields: "_Fields") -> Gate:
     gate = fields.group("gate", optional=True)
-    limit = gate.number("unfamiliarity", optional=True)
-    if limit is not None and fields.group("outputs").text("unfamiliarity", optional=True) is None:
+    names = ("unfamiliarity", "sharpness", "brightness", "glare")
+    limits = {name: gate.number(name, optional=True) for name in names}
+    measured = fields.group("outputs").text("unfamiliarity", optional=True)
+    if limits["unfamiliarity"] is not None and measured is None:
         raise ContractError("the gate limits the unfamiliarity, but no output of the model holds it")
-    return Gate(limit)
+    return Gate(**limits)
 
 
 class _Fields:
@@ -177,6 +261,9 @@ class _Fields:
 
     def whole(self, name: str) -> Any:
         return self._get(name, "a whole number above 0", lambda value: type(value) is int and value > 0)
+
+    def flag(self, name: str) -> bool:
+        return bool(self._get(name, "true or false", lambda value: type(value) is bool, optional=True))
 
     def number(self, name: str, optional: bool = False) -> Any:
         value = self._get(name, "a number", _is_number, optional)

@@ -48,12 +48,7 @@ def examine(
     contract = predictor.bundle.contract
     prediction = predictor.predict(photo.image, photo.on_image(box))
     left, upper, right, lower = box or centre_square(*photo.size)
-    reasons = find_reasons(
-        photo.size,
-        min(right - left, lower - upper),
-        prediction.unfamiliarity,
-        contract.gate.unfamiliarity,
-    )
-    assessment = assess(prediction, contract.thresholds, reasons, answers)
+    reasons = find_reasons(photo.size, min(right - left, lower - upper), prediction, contract.gate)
+    assessment = assess(prediction, contract.operating_point(prediction.phone), reasons, answers)
     note(outcome=assessment.outcome, model_version=contract.version)
     return assessment

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from webapp import drawings, wording
 from webapp.assessment import Outcome
+from webapp.contract import PhotoKind
 from webapp.labels import CLASSES
 
 
@@ -65,14 +66,18 @@ class MeasuredFigures:
     by_photos: tuple[PhotosRow, ...]
 
 
-def frequencies(metrics: Mapping[str, Any], outcome: Outcome) -> Frequencies:
+def frequencies(
+    metrics: Mapping[str, Any], outcome: Outcome, kind: PhotoKind = PhotoKind.DERMATOSCOPE
+) -> Frequencies:
     """Turns sensitivity and specificity into "of 100", at the limit that an outcome is about.
 
     Args:
         metrics: ``metrics.json``.
         outcome: ``signs`` counts what gets this answer; any other, what gets ``signs`` or ``unsure``.
+        kind: Of the photo at hand; figures of dermatoscope photos where there are none of phones.
     """
-    points = metrics["test"]["operating_points"]
+    test = metrics["test"] if kind is PhotoKind.DERMATOSCOPE else metrics.get("phone", metrics["test"])
+    points = test["operating_points"]
     point = points["signs" if outcome is Outcome.SIGNS else "unsure"]
     flagged = _of_hundred(point["sensitivity"]["value"])
     missed = 100 - _of_hundred(points["unsure"]["sensitivity"]["value"])

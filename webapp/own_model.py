@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from webapp.bundle import Bundle, BundleError, load_bundle
-from webapp.contract import Contract, Gate, ModelFile, ModelInput, ModelOutputs, Thresholds
+from webapp.contract import Contract, Gate, ModelFile, ModelInput, ModelOutputs, Thresholds, same_for_all
 from webapp.runtimes import KerasRuntime, Runtime, compiled, load_keras_model
 
 _SIGMOID: Final = "sigmoid"  # what the single output is called between here and the predictor
@@ -80,6 +80,6 @@ def _bare_contract(file: Path, model: Any, size: int) -> Contract:
         natural_prior=(),
         decision_weights=(),
         # The origin's script asks whether the output is above 0.5, so nothing is ever "unsure".
-        thresholds=Thresholds(signs=0.5, unsure=0.5),
+        thresholds=same_for_all(Thresholds(signs=0.5, unsure=0.5)),
         gate=Gate(),
     )

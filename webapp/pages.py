@@ -17,6 +17,7 @@ from webapp.api_question import MAX_PHOTOS
 from webapp.assessment import Answers, Assessment, Outcome
 from webapp.bundle import Bundle
 from webapp.config import Settings, current_settings
+from webapp.contract import PhotoKind
 from webapp.imaging import Box, Photo, centre_square
 from webapp.labels import CLASSES, MALIGNANT
 from webapp.messages import PHOTO_MESSAGES
@@ -64,7 +65,8 @@ class Confidence:
         signs: From here on the answer is ``signs``.
         unsure: From here on it is ``unsure``.
         zone: The outcome that the photo alone would have.
-        frequencies: ``None`` for a model without figures.
+        phone: Whether the photo was held against the limits for phone photos.
+        frequencies: Measured with photos of its kind; ``None`` for a model without figures.
     """
 
     of_cancer: bool
@@ -73,6 +75,7 @@ class Confidence:
     signs: Percent
     unsure: Percent
     zone: Outcome
+    phone: bool
     frequencies: figures.Frequencies | None
 
 
@@ -181,9 +184,7 @@ def result_page(
         raised_by_answers=assessment.raised_by_answers,
         steps=wording.steps(outcome, weeks),
         another_spot=wording.another_spot(outcome),
-        checks=()
-        if judged
-        else wording.checks(assessment.reasons, bundle.contract.gate.unfamiliarity is not None),
+        checks=() if judged else wording.checks(assessment.reasons, bundle.contract.gate),
         photo=overlay.shown_photo(photo.image, seen if judged else None),
         whole_photo=not judged or (box is None and width == height),
         has_heat_map=activation is not None,
@@ -244,16 +245,17 @@ def error_page(status: int, code: str | None = None) -> ErrorPage:
 
 
 def _confidence(assessment: Assessment, bundle: Bundle) -> Confidence:
-    thresholds, outcome = bundle.contract.thresholds, assessment.outcome
+    point, outcome = assessment.operating_point, assessment.outcome
     assert assessment.confidence is not None
     return Confidence(
         of_cancer=outcome is not Outcome.NO_SIGNS,
         value=Percent(assessment.confidence),
         malignancy=Percent(assessment.prediction.malignancy),
-        signs=Percent(thresholds.signs, exact=True),
-        unsure=Percent(thresholds.unsure, exact=True),
+        signs=Percent(point.thresholds.signs, exact=True),
+        unsure=Percent(point.thresholds.unsure, exact=True),
         zone=Outcome.NO_SIGNS if assessment.raised_by_answers else outcome,
-        frequencies=figures.frequencies(bundle.metrics, outcome) if bundle.metrics else None,
+        phone=point.kind is PhotoKind.PHONE,
+        frequencies=figures.frequencies(bundle.metrics, outcome, point.kind) if bundle.metrics else None,
     )
 
 

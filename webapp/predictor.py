@@ -2,7 +2,7 @@
 
 import queue
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 import numpy as np
@@ -12,9 +12,10 @@ from PIL import Image
 from webapp.bundle import BUNDLE_FOLDER, Bundle, load_bundle
 from webapp.config import Settings
 from webapp.contract import Contract
-from webapp.imaging import Box, model_input
+from webapp.imaging import Box, correct_exposure, model_input
 from webapp.labels import CLASSES, MALIGNANT_INDICES
 from webapp.own_model import open_own_model
+from webapp.quality import Quality, measure_quality
 from webapp.runtimes import KerasRuntime, LiteRtRuntime, Runtime
 
 INTERPRETERS: Final = 2  # each further one costs 34 MB, and the smallest machines have two cores at most
@@ -31,6 +32,10 @@ class Prediction:
         activation_map: ``float32`` array of shape ``(height, width)``, 0–1: where the network saw
             signs of cancer in the square it was given.
         unfamiliarity: How unlike the training photos it is, 0 upwards.
+        phone: Chance (0–1) that it was taken with a phone and not through a dermatoscope.
+        lesion_map: ``float32`` array of shape ``(height, width)``: chance (0–1) that a place of the square
+            belongs to the lesion.
+        quality: How good the photo is.
 
     What the model does not tell is ``None``.
     """
@@ -40,6 +45,9 @@ class Prediction:
     diagnosis: str | None = None
     activation_map: np.ndarray | None = field(default=None, compare=False)
     unfamiliarity: float | None = None
+    phone: float | None = None
+    lesion_map: np.ndarray | None = field(default=None, compare=False)
+    quality: Quality | None = None
 
     def __post_init__(self) -> None:
         # A NaN is below every threshold: without this a broken model would answer "no signs".
@@ -63,8 +71,11 @@ class Predictor:
             image: Upright RGB photo of any size.
             box: The part to look at; the centre square if ``None``.
         """
-        pixels = model_input(image, self.bundle.contract.input.size, box)[np.newaxis]
-        return read_outputs(self.run(pixels), self.bundle.contract)
+        contract = self.bundle.contract
+        pixels = model_input(image, contract.input.size, box)
+        seen = correct_exposure(pixels) if contract.input.corrects_exposure else pixels
+        outputs = self.run(seen[np.newaxis])
+        return replace(read_outputs(outputs, contract), quality=measure_quality(pixels))
 
     def run(self, pixels: np.ndarray) -> Mapping[str, np.ndarray]:
         """Runs the network, see :meth:`webapp.runtimes.Runtime.run`, on whichever interpreter is free."""
@@ -94,6 +105,8 @@ def read_outputs(outputs: Mapping[str, np.ndarray], contract: Contract) -> Predi
         if names.class_activation_maps
         else None,
         unfamiliarity=float(outputs[names.unfamiliarity][0, 0]) if names.unfamiliarity else None,
+        phone=float(outputs[names.phone][0, 0]) if names.phone else None,
+        lesion_map=outputs[names.lesion_map][0, :, :, 0] if names.lesion_map else None,
     )
 
 

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from webapp.assessment import Answers, Assessment, Outcome, Reason
+from webapp.contract import Gate
 from webapp.messages import PHOTO_MESSAGES, status_message
 
 
@@ -264,12 +265,12 @@ def kinds() -> dict[str, Kind]:
     }
 
 
-def checks(reasons: tuple[Reason, ...], judges_familiarity: bool) -> tuple[Check, ...]:
+def checks(reasons: tuple[Reason, ...], gate: Gate) -> tuple[Check, ...]:
     """Lists what a photo was checked for: what failed first, with what to do; then what is fine.
 
     Args:
         reasons: Why the photo cannot be judged.
-        judges_familiarity: Whether the model can tell photos of spots from anything else.
+        gate: What the model checks besides the photo's size.
     """
     failed = {
         Reason.UNFAMILIAR: Check(
@@ -279,6 +280,23 @@ def checks(reasons: tuple[Reason, ...], judges_familiarity: bool) -> tuple[Check
                 "Put one spot in the middle, so that it fills about half of the photo. The model knows seven "
                 "kinds of skin spot: no rashes, wounds, nails or anything else."
             ),
+        ),
+        Reason.TOO_DARK: Check(
+            True,
+            _("Too dark"),
+            _("Take it in daylight, by a window or outside, without your shadow on the spot."),
+        ),
+        Reason.BLURRED: Check(
+            True,
+            _("Not sharp"),
+            _(
+                "Hold the phone still, about 10 cm away, and tap on the spot so that the camera focuses on it."
+            ),
+        ),
+        Reason.GLARE: Check(
+            True,
+            _("Too much glare"),
+            _("Part of the photo is pure white. Switch the flash off and turn away from the lamp."),
         ),
         Reason.TOO_SMALL: Check(
             True,
@@ -296,10 +314,19 @@ def checks(reasons: tuple[Reason, ...], judges_familiarity: bool) -> tuple[Check
     }
     passed = {
         Reason.UNFAMILIAR: Check(False, _("Looks like a spot on skin")),
+        Reason.TOO_DARK: Check(False, _("Bright enough")),
+        Reason.BLURRED: Check(False, _("Sharp enough")),
+        Reason.GLARE: Check(False, _("No glare")),
         Reason.TOO_SMALL: Check(False, _("Large enough")),
         Reason.TOO_NARROW: Check(False, _("Not too narrow")),
     }
-    done = [reason for reason in failed if reason is not Reason.UNFAMILIAR or judges_familiarity]
+    limits = {
+        Reason.UNFAMILIAR: gate.unfamiliarity,
+        Reason.TOO_DARK: gate.brightness,
+        Reason.BLURRED: gate.sharpness,
+        Reason.GLARE: gate.glare,
+    }
+    done = [reason for reason in failed if reason not in limits or limits[reason] is not None]
     return tuple(failed[reason] for reason in done if reason in reasons) + tuple(
         passed[reason] for reason in done if reason not in reasons
     )

@@ -1,0 +1,211 @@
+"""Fits the heads of :mod:`train.heads` and the unfamiliarity score, and chooses the score's limits."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from train.augment import random_view
+from train.dataset import Subset, load_frames, true_centre_square
+from train.familiarity import Familiarity, Unfamiliarity, fit_familiarity
+from train.heads import LogisticHead, fit_head
+from train.masks import Masks
+from train.negatives import KINDS, negatives
+from train.served import Heads
+from webapp.imaging import correct_exposure, model_input
+
+# Embeddings of training photos: the heads' 1,280 weights need no more, and four views of all 7,011 take
+# four minutes.
+FAMILIAR_PHOTOS: Final = 2500
+# Views of each phone or everyday photo, of which there are few.
+VIEWS_OF_FEW: Final = 3
+RENDERED_OF_EACH_KIND: Final = 40
+# Shares of validation photos that each measure must accept; both together a little less.
+ACCEPT_DERMOSCOPY: Final = 0.995
+ACCEPT_PHONE: Final = 0.985
+LESION_MAP_PHOTOS: Final = 800
+
+Network = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""From ``uint8 (count, size, size, 3)`` to the outputs of :func:`train.served.build_served_model`."""
+
+
+@dataclass(frozen=True)
+class PhotoSets:
+    """What the heads are fitted to besides HAM10000, all optional: without it the head is left out."""
+
+    phone_train: Subset | None = None
+    phone_val: Subset | None = None
+    natural: Subset | None = None
+    masks: Masks | None = None
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embeddings ``(count, 1280)`` of training views and of validation photos."""
+
+    dermoscopy: np.ndarray
+    dermoscopy_classes: np.ndarray
+    dermoscopy_val: np.ndarray
+    phone: np.ndarray
+    phone_val: np.ndarray
+    outliers: np.ndarray
+    outliers_val: np.ndarray
+
+
+def plain_views(subset: Subset, size: int) -> np.ndarray:
+    """Returns photos as the app shows them to the network, ``uint8 (count, size, size, 3)``."""
+    views = [
+        correct_exposure(
+            model_input(image, size, true_centre_square(image.width, image.height, record.aspect))
+        )
+        for record, image in subset.images()
+    ]
+    return np.stack(views)
+
+
+def random_views(subset: Subset, size: int, each: int, seed: int) -> np.ndarray:
+    """Returns augmented views: no head may go by how sharp or how coloured a collection is."""
+    frames, rng = load_frames(subset, max(size, 224)), np.random.default_rng(seed)
+    views = [
+        correct_exposure(random_view(pixels, float(aspect), size, rng))
+        for pixels, aspect in zip(frames.pixels, frames.aspects, strict=True)
+        for _ in range(each)
+    ]
+    return np.stack(views)
+
+
+def fit_heads(
+    network: Network, train: Subset, val: Subset, size: int, others: PhotoSets
+) -> tuple[Heads, dict[str, float]]:
+    """Fits what the photos suffice for.
+
+    Args:
+        network: The network without heads, with features.
+        train: HAM10000's training part.
+        val: Its validation part: chooses limits, fits nothing.
+        size: Side of the network's input in pixels.
+        others: Phone photos, everyday photos and the lesions' masks.
+
+    Returns:
+        The heads, and validation figures of the limits.
+    """
+    embedded = _embed(network, train, val, size, others)
+    unfamiliarity, figures = fit_unfamiliarity(embedded)
+    phone, lesion_map = None, None
+    if len(embedded.phone):
+        phone = _fit_phone(embedded)
+        for name, embeddings, is_phone in (
+            ("dermoscopy", embedded.dermoscopy_val, False),
+            ("phone", embedded.phone_val, True),
+        ):
+            figures[f"val_kind_right_{name}"] = float(((phone.logits(embeddings) > 0) == is_phone).mean())
+    if others.masks:
+        lesion_map = _fit_lesion_map(network, train, size, others.masks)
+    return Heads(unfamiliarity, phone, lesion_map), figures
+
+
+def _embed(network: Network, train: Subset, val: Subset, size: int, others: PhotoSets) -> Embedded:
+    def embed(views: Iterable[np.ndarray]) -> np.ndarray:
+        return network(np.stack(list(views)))["embedding"]
+
+    none = np.empty((0, 1280), np.float32)
+    familiar = _some(train, FAMILIAR_PHOTOS)
+    dermoscopy = embed(random_views(familiar, size, 1, seed=0))
+    rendered, rendered_val = (
+        embed(
+            correct_exposure(model_input(image, size))
+            for kind in KINDS
+            for image in negatives(kind, RENDERED_OF_EACH_KIND, seed)
+        )
+        for seed in (0, 500)
+    )
+    outliers, outliers_val = rendered, rendered_val
+    if others.natural:
+        records = others.natural.records
+        fitting = Subset(others.natural.collection, tuple(r for i, r in enumerate(records) if i % 4 != 3))
+        views = (random_views(fitting, size, VIEWS_OF_FEW, seed=1), plain_views(fitting, size))
+        outliers = np.concatenate([rendered, *(embed(v) for v in views)])
+        held_out = Subset(others.natural.collection, records[3::4])
+        outliers_val = np.concatenate([rendered_val, embed(plain_views(held_out, size))])
+    return Embedded(
+        dermoscopy=dermoscopy,
+        dermoscopy_classes=familiar.classes,
+        dermoscopy_val=embed(plain_views(val, size)),
+        phone=embed(random_views(others.phone_train, size, VIEWS_OF_FEW, seed=2))
+        if others.phone_train
+        else none,
+        phone_val=embed(plain_views(others.phone_val, size)) if others.phone_val else none,
+        outliers=outliers,
+        outliers_val=outliers_val,
+    )
+
+
+def fit_unfamiliarity(embedded: Embedded) -> tuple[Unfamiliarity, dict[str, float]]:
+    """Fits both measures and chooses their limits on validation.
+
+    The distance's limit accepts what it must. The outlier head's lies half-way (in log-odds) between
+    there and the most ordinary of the held-out outliers: photos from elsewhere need the room.
+
+    Returns:
+        The score, and shares accepted and refused in validation.
+    """
+    familiar = np.concatenate([embedded.dermoscopy, embedded.phone])
+    # Phone photos are one more class to be near to, and weigh as much as dermoscopy.
+    phone_class = np.full(len(embedded.phone), embedded.dermoscopy_classes.max() + 1)
+    distance = fit_familiarity(familiar, np.concatenate([embedded.dermoscopy_classes, phone_class]))
+    weights = np.concatenate(
+        [np.full(len(part), 1 / max(1, len(part))) for part in (embedded.dermoscopy, embedded.phone)]
+    )
+    outlier = fit_head(
+        np.concatenate([familiar, embedded.outliers]),
+        np.arange(len(familiar) + len(embedded.outliers)) >= len(familiar),
+        np.concatenate([weights, np.full(len(embedded.outliers), 1 / len(embedded.outliers))]),
+    )
+    accepting = _least_limit(outlier.logits, embedded)
+    refusing = float(np.quantile(outlier.logits(embedded.outliers_val), 0.01))
+    middle = (accepting + max(accepting, refusing)) / 2
+    score = Unfamiliarity(
+        distance, _least_limit(distance.score, embedded), outlier, float(1 / (1 + np.exp(-middle)))
+    )
+    shares = {
+        "val_accepts_dermoscopy": (score.score(embedded.dermoscopy_val) <= 1).mean(),
+        "val_refuses_outliers": (score.score(embedded.outliers_val) > 1).mean(),
+        "val_refuses_outliers_by_distance": (
+            distance.score(embedded.outliers_val) > score.distance_limit
+        ).mean(),
+    }
+    if len(embedded.phone_val):
+        shares["val_accepts_phone"] = (score.score(embedded.phone_val) <= 1).mean()
+    return score, {name: float(share) for name, share in shares.items()}
+
+
+def _least_limit(measure: Callable[[np.ndarray], np.ndarray], embedded: Embedded) -> float:
+    limit = float(np.quantile(measure(embedded.dermoscopy_val), ACCEPT_DERMOSCOPY))
+    if len(embedded.phone_val):
+        limit = max(limit, float(np.quantile(measure(embedded.phone_val), ACCEPT_PHONE)))
+    return limit
+
+
+def _fit_phone(embedded: Embedded) -> LogisticHead:
+    features = np.concatenate([embedded.dermoscopy, embedded.phone])
+    return fit_head(features, np.arange(len(features)) >= len(embedded.dermoscopy))
+
+
+def _fit_lesion_map(network: Network, train: Subset, size: int, masks: Masks) -> LogisticHead:
+    """Fits the share of each place that the mask covers; half-covered places teach nothing."""
+    views, shares = [], []
+    for record, image, mask in masks.images(_some(train, LESION_MAP_PHOTOS)):
+        # The whole frame, still squashed: the head must know a lesion near the edge, too.
+        views.append(correct_exposure(model_input(image, size, (0, 0, *image.size))))
+        side = size // 32
+        rows, columns = (np.linspace(0, n, side + 1).round().astype(int) for n in mask.shape)
+        sums = np.add.reduceat(np.add.reduceat(mask.astype(float), rows[:-1], axis=0), columns[:-1], axis=1)
+        shares.append(sums / np.outer(np.diff(rows), np.diff(columns)))
+    features = network(np.stack(views))["features"]
+    covered = np.stack(shares).ravel()
+    return fit_head(features.reshape(len(covered), -1), covered > 0.5, np.abs(covered - 0.5))
+
+
+def _some(subset: Subset, count: int) -> Subset:
+    return Subset(subset.collection, subset.records[:: -(-len(subset.records) // count)])

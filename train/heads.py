@@ -1,0 +1,63 @@
+"""Small logistic heads on the finished network's features, each a layer of the served graph.
+
+They answer what the seven classes cannot: through a dermatoscope or with a phone, a spot at all, and
+where in the photo. Fitted after training, so they cost the diagnosis nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from keras import layers
+from sklearn.linear_model import LogisticRegression
+
+# Standardised features; by fivefold cross-validation over everyday photos, values from 0.003 to 0.1 are level.
+REGULARISATION: Final = 0.01
+
+
+@dataclass(frozen=True)
+class LogisticHead:
+    """``weights`` ``(channels,)`` and ``bias`` of a logistic regression."""
+
+    weights: np.ndarray
+    bias: float
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Returns log-odds of shape ``(…,)`` of features ``(…, channels)``."""
+        return np.asarray(features @ self.weights + self.bias)
+
+    def as_dense(self, embedding: Any, name: str) -> Any:
+        """Returns the probability as part of a Keras graph, ``(batch, 1)`` of an embedding."""
+        return self._layer(layers.Dense(1, activation="sigmoid", name=name), embedding, ())
+
+    def as_convolution(self, features: Any, name: str) -> Any:
+        """Returns the probability place by place, ``(batch, h, w, 1)`` of features ``(batch, h, w, channels)``."""
+        return self._layer(layers.Conv2D(1, 1, activation="sigmoid", name=name), features, (1, 1))
+
+    def _layer(self, layer: Any, x: Any, kernel: tuple[int, ...]) -> Any:
+        y = layer(x)
+        layer.set_weights([self.weights.reshape(*kernel, -1, 1), np.array([self.bias])])
+        return y
+
+
+def fit_head(
+    features: np.ndarray,
+    positive: np.ndarray,
+    weights: np.ndarray | None = None,
+    regularisation: float = REGULARISATION,
+) -> LogisticHead:
+    """Fits a head; both sides weigh the same together, however many photos each has.
+
+    Args:
+        features: ``(count, channels)``.
+        positive: ``bool (count,)``.
+        weights: ``(count,)``, how much each counts within its side; equally if ``None``.
+        regularisation: Inverse strength of the L2 penalty on standardised features.
+    """
+    weights = np.ones(len(positive)) if weights is None else weights.astype(np.float64)
+    balanced = np.where(positive, weights / weights[positive].sum(), weights / weights[~positive].sum())
+    centre, scale = features.mean(axis=0), features.std(axis=0) + 1e-3
+    model = LogisticRegression(C=regularisation, max_iter=500)
+    model.fit((features - centre) / scale, positive, sample_weight=balanced * len(positive) / 2)
+    slopes = model.coef_[0] / scale
+    return LogisticHead(slopes.astype(np.float32), float(model.intercept_[0] - centre @ slopes))

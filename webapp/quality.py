@@ -1,0 +1,50 @@
+"""How good a photo is, measured on what the network sees. No judgement: the contract holds the limits."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+_WHITE: Final = 250
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Of the network's input, in steps of its 0–255 scale.
+
+    Attributes:
+        sharpness: Standard deviation of the Laplacian of the luma (Pech-Pacheco et al. 2000).
+        brightness: 90th percentile of the luma: of the skin, where a spot covers less than that.
+        glare: Share (0–1) of pixels that are white in all three channels.
+    """
+
+    sharpness: float
+    brightness: float
+    glare: float
+
+
+def measure_quality(pixels: np.ndarray) -> Quality:
+    """Measures a photo.
+
+    Args:
+        pixels: ``uint8`` array of shape ``(size, size, 3)``, before any exposure is corrected.
+    """
+    luma = pixels @ _LUMA
+    brightness = float(np.percentile(luma, 90))
+    # As the network sees it, or a dark photo would count as a blurred one.
+    luma *= exposure_gain(brightness)
+    laplacian = luma[2:, 1:-1] + luma[:-2, 1:-1] + luma[1:-1, 2:] + luma[1:-1, :-2] - 4 * luma[1:-1, 1:-1]
+    glare = float((pixels.min(axis=2) >= _WHITE).mean())
+    return Quality(float(laplacian.std()), brightness, glare)
+
+
+DARK: Final = 150.0
+"""Brightness below which a photo is brightened to it: 2 % of HAM10000 are darker. At half of its light the
+malignancy AUC on validation fell from .912 to .821 without this."""
+_MOST: Final = 4.0  # a darker photo has too few of its 256 steps left
+
+
+def exposure_gain(brightness: float) -> float:
+    """Returns what a photo's values are multiplied by: 1 unless it is dark."""
+    return min(max(1.0, DARK / max(brightness, 1.0)), _MOST)
