@@ -31,6 +31,7 @@ HEADS: Final = "heads.npz"
 SIGNS_SENSITIVITY: Final = 0.95
 # What is left below this ends in "no signs": at most 3 % of the cancers may, so aim a little under it.
 UNSURE_SENSITIVITY: Final = 0.98
+NO_OTHERS: Final = PhotoSets()
 KIND_LIMITS: Final = KindLimits(dermatoscope=0.1, phone=0.9)
 # Limits of quality leave room beyond the worst validation photo: those of HAM10000 were picked by doctors.
 # Blurring by 2 of 192 pixels costs .02 of malignancy AUC, and 98 % of such photos lie below this.
@@ -60,7 +61,7 @@ def calibrate(
     balance: float,
     size: int,
     views: int,
-    others: PhotoSets = PhotoSets(),
+    others: PhotoSets = NO_OTHERS,
 ) -> Choices:
     """Fits calibration and heads and chooses thresholds for a finished run.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from train.augment import random_view
 from train.dataset import Subset, load_frames, true_centre_square
-from train.familiarity import Familiarity, Unfamiliarity, fit_familiarity
+from train.familiarity import Unfamiliarity, fit_familiarity
 from train.heads import LogisticHead, fit_head
 from train.masks import Masks
 from train.negatives import KINDS, negatives
@@ -109,7 +109,9 @@ def _embed(network: Network, train: Subset, val: Subset, size: int, others: Phot
     def embed(views: Iterable[np.ndarray]) -> np.ndarray:
         return network(np.stack(list(views)))["embedding"]
 
-    none = np.empty((0, 1280), np.float32)
+    def embed_any(subset: Subset | None, views: Callable[[Subset], np.ndarray]) -> np.ndarray:
+        return np.empty((0, 1280), np.float32) if subset is None else embed(views(subset))
+
     familiar = _some(train, FAMILIAR_PHOTOS)
     dermoscopy = embed(random_views(familiar, size, 1, seed=0))
     rendered, rendered_val = (
@@ -132,10 +134,8 @@ def _embed(network: Network, train: Subset, val: Subset, size: int, others: Phot
         dermoscopy=dermoscopy,
         dermoscopy_classes=familiar.classes,
         dermoscopy_val=embed(plain_views(val, size)),
-        phone=embed(random_views(others.phone_train, size, VIEWS_OF_FEW, seed=2))
-        if others.phone_train
-        else none,
-        phone_val=embed(plain_views(others.phone_val, size)) if others.phone_val else none,
+        phone=embed_any(others.phone_train, lambda s: random_views(s, size, VIEWS_OF_FEW, seed=2)),
+        phone_val=embed_any(others.phone_val, lambda s: plain_views(s, size)),
         outliers=outliers,
         outliers_val=outliers_val,
     )
@@ -195,7 +195,7 @@ def _fit_phone(embedded: Embedded) -> LogisticHead:
 def _fit_lesion_map(network: Network, train: Subset, size: int, masks: Masks) -> LogisticHead:
     """Fits the share of each place that the mask covers; half-covered places teach nothing."""
     views, shares = [], []
-    for record, image, mask in masks.images(_some(train, LESION_MAP_PHOTOS)):
+    for _record, image, mask in masks.images(_some(train, LESION_MAP_PHOTOS)):
         # The whole frame, still squashed: the head must know a lesion near the edge, too.
         views.append(correct_exposure(model_input(image, size, (0, 0, *image.size))))
         side = size // 32

@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers
 from sklearn.linear_model import LogisticRegression
 
-# Standardised features; by fivefold cross-validation over everyday photos, values from 0.003 to 0.1 are level.
+# For standardised features: hundreds of photos stand against 1,280 weights.
 REGULARISATION: Final = 0.01
 
 
@@ -31,7 +31,7 @@ class LogisticHead:
         return self._layer(layers.Dense(1, activation="sigmoid", name=name), embedding, ())
 
     def as_convolution(self, features: Any, name: str) -> Any:
-        """Returns the probability place by place, ``(batch, h, w, 1)`` of features ``(batch, h, w, channels)``."""
+        """Returns the probability place by place: ``(batch, h, w, 1)`` of ``(batch, h, w, channels)``."""
         return self._layer(layers.Conv2D(1, 1, activation="sigmoid", name=name), features, (1, 1))
 
     def _layer(self, layer: Any, x: Any, kernel: tuple[int, ...]) -> Any:

@@ -289,9 +289,7 @@ def checks(reasons: tuple[Reason, ...], gate: Gate) -> tuple[Check, ...]:
         Reason.BLURRED: Check(
             True,
             _("Not sharp"),
-            _(
-                "Hold the phone still, about 10 cm away, and tap on the spot so that the camera focuses on it."
-            ),
+            _("Hold the phone still, about 10 cm away. Tap on the spot, so that the camera focuses on it."),
         ),
         Reason.GLARE: Check(
             True,
