@@ -58,7 +58,7 @@ def test_the_catalogue_is_what_code_and_templates_say(
     options = "--mapping-file babel.cfg --add-location file --omit-header"  # as in the Makefile
     command = f"pybabel --quiet extract {options} --output-file {extracted} templates webapp"
     CommandLineInterface().run(command.split())
-    assert extracted.read_text() == (CATALOGUE / "messages.pot").read_text(), "run: make translations"
+    assert extracted.read_bytes() == (CATALOGUE / "messages.pot").read_bytes(), "run: make translations"
 
 
 def test_every_language_has_its_catalogue_and_no_other_has() -> None:
