@@ -6,7 +6,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test setup lint lock audit load train-smoke report screenshots bench rehearse clean
+.PHONY: run test setup lint lock audit load train-smoke report screenshots translations bench rehearse clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
@@ -42,6 +42,16 @@ report: $(VENV)/.dev
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m scripts.screenshots
+
+# Collects the texts of the pages, hands new ones to each translation (empty, to be filled in), and compiles
+# what there is: after a change of a text or a translation.
+CATALOGUE := webapp/translations
+translations: $(VENV)/.serve
+	$(BIN)/pybabel --quiet extract --mapping-file babel.cfg --add-location file --omit-header \
+		--output-file $(CATALOGUE)/messages.pot templates webapp
+	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+		--input-file $(CATALOGUE)/messages.pot --output-dir $(CATALOGUE)
+	$(BIN)/pybabel compile --statistics --directory $(CATALOGUE)
 
 # Ten minutes on a quiet machine; writes benchmarks/results.json, README.md and results.svg.
 bench: $(VENV)/.dev

@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import Flask, has_request_context, request
+from flask import Flask, Response, has_request_context, request
 from flask_babel import Babel
 
-LANGUAGES: Final[Mapping[str, str]] = {"en": "English"}
+LANGUAGES: Final[Mapping[str, str]] = {
+    "en": "English",
+    "es": "Español",
+    "de": "Deutsch",
+    "pt": "Português",
+}
 """Each language's code, and its name in itself. The first is the default."""
 
 DEFAULT: Final = next(iter(LANGUAGES))
@@ -16,16 +21,38 @@ def init_app(app: Flask) -> None:
     """Makes gettext known to code and templates, and the languages to templates."""
     Babel(app, default_locale=DEFAULT, locale_selector=select_language)
     app.context_processor(template_context)
+    app.url_defaults(keep_language)
+    app.after_request(set_headers)
 
 
 def select_language() -> str:
     """Returns the language of ``?lang=``, else the best that the browser asks for, else the default."""
     if not has_request_context():  # the command line
         return DEFAULT
+    return chosen_language() or request.accept_languages.best_match(LANGUAGES, DEFAULT)
+
+
+def chosen_language() -> str | None:
+    """Returns the language of ``?lang=``; ``None`` where nobody has chosen one that there is."""
     asked = request.args.get("lang", "")
-    return asked if asked in LANGUAGES else request.accept_languages.best_match(LANGUAGES, DEFAULT)
+    return asked if asked in LANGUAGES else None
+
+
+def keep_language(endpoint: str, values: dict[str, Any]) -> None:
+    """Adds the chosen language to every link from page to page, and to where the form is sent."""
+    # Not on what the API says about itself: its addresses are for programs.
+    if has_request_context() and request.blueprint != "api" and endpoint.startswith("views."):
+        if chosen := chosen_language():
+            values.setdefault("lang", chosen)
 
 
 def template_context() -> dict[str, Any]:
     """Returns what every template knows: ``language``, the page's, and ``languages`` to choose from."""
     return {"language": select_language(), "languages": LANGUAGES}
+
+
+def set_headers(response: Response) -> Response:
+    """Tells caches that another browser may get a page in another language."""
+    if response.mimetype == "text/html":
+        response.vary.add("Accept-Language")
+    return response

@@ -368,8 +368,9 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
     to_start = _("Open the start page and send the photo from there.")
     wait = _("Wait a few minutes, then try again.")
     if code == "csrf":
+        message = PHOTO_MESSAGES[code]
         return (
-            _(PHOTO_MESSAGES["csrf"].title),
+            _(message.title),
             _("So that nobody can send photos in your name, we take them from our own form only.")
             + f" {not_kept}",
             (_("Allow cookies for this site."), to_start),

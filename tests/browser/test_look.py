@@ -42,7 +42,7 @@ def show(page: Page, site: Site, state: str, photo: bytes) -> None:
         expect(page.locator(".preview")).to_be_visible()
         return
     if state == "raised by answers":
-        page.get_by_label("It bleeds, itches or does not heal").check()
+        page.locator("[name=symptoms]").check()
     page.locator(".button-main").click()
     expect(page.locator(".outcome, [role=alert]")).to_be_visible()
     page.wait_for_load_state("load")  # or the style sheets may still be missing
@@ -65,13 +65,40 @@ def test_axe_finds_nothing(
     assert not scrolls_sideways(page)
 
 
+@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
 @pytest.mark.parametrize("state", STATES)
 def test_nothing_is_cut_off_on_a_narrow_screen(
+    open_page: PageOpener, site: Site, photo: bytes, state: str, locale: str
+) -> None:
+    page = open_page(NARROW, locale=locale)
+    show(page, site, state, photo)
+    expect(page.locator("html")).to_have_attribute("lang", locale)
+    assert not scrolls_sideways(page)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_long_german_words_break_within_their_box(
     open_page: PageOpener, site: Site, photo: bytes, state: str
 ) -> None:
-    page = open_page(NARROW)
+    """A page that does not scroll can still let a word run over the edge of its card or its button."""
+    page = open_page(NARROW, locale="de")
     show(page, site, state, photo)
-    assert not scrolls_sideways(page)
+    running_over = """[...document.querySelectorAll("main *, header *, footer *")].filter((part) =>
+      !part.closest("svg, .table-scroll, .visually-hidden, select") && part.getClientRects().length &&
+      getComputedStyle(part).display !== "inline" && part.scrollWidth > part.clientWidth + 1)
+      .map((part) => part.outerHTML.slice(0, 200))"""
+    assert page.evaluate(running_over) == []
+
+
+@pytest.mark.parametrize("state", ["start", "signs", "cannot-judge", "about"])
+def test_axe_finds_nothing_in_a_translation(
+    open_page: PageOpener, site: Site, photo: bytes, state: str
+) -> None:
+    page = open_page(locale="de", reduced_motion="reduce")
+    show(page, site, state, photo)
+    page.locator(".language summary").click()
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
 
 
 @pytest.mark.parametrize("viewport", ["phone", "desktop"])
