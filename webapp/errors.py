@@ -40,7 +40,7 @@ def handle_http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def handle_photo_error(error: PhotoError) -> ResponseReturnValue:
-    """Answers a program or script that sent something that is no photo; on the page it is the form's error."""
+    """Answers a program that sent something that is no photo; on the page it is the form's error."""
     message = PHOTO_MESSAGES[error.code]
     note(error=error.code)
     problem = _problem(message.status, message, error.code)
