@@ -3,6 +3,9 @@
 
 import "../vendor/cropperjs/cropper.esm.min.js";
 
+// Browsers before 2023: Cropper.js would fall back to inline styles, which the page's policy forbids.
+if (!("adoptedStyleSheets" in document)) throw new Error("no cropping in this browser");
+
 const FRAME = 0.84; // of the view's side, as .crop-box in app.css
 const STEP = 0.05; // of the frame's side, for one press
 const ZOOM = 1.15; // for one press
@@ -89,7 +92,7 @@ export async function startCrop(part, picture, smallest, start) {
   await image.$ready();
   show();
   new ResizeObserver(show).observe(view);
-  frame.ariaBusy = null;
+  frame.removeAttribute("aria-busy");
   return () => [x - side / 2, y - side / 2, x + side / 2, y + side / 2].map((edge, index) =>
     within(edge / (index % 2 ? height : width), 0, 1),
   );

@@ -82,9 +82,7 @@ async function take(input) {
   sent = { width: photo.width, height: photo.height };
   const preview = showPreview(photo);
   const smaller = makeSmaller(input, photo, file);
-  // Without the cropper the server looks at the square in the middle.
-  await letCrop(photo, file, preview, smaller).catch(() => zone.querySelector(".crop")?.replaceWith(preview));
-  await smaller;
+  await Promise.allSettled([smaller, letCrop(photo, file, preview, smaller)]);
   photo.close();
 }
 
@@ -97,19 +95,23 @@ async function makeSmaller(input, photo, file) {
 
 async function letCrop(photo, file, preview, smaller) {
   const picture = draw(photo, CROP_SIDE);
-  const [{ startCrop }, start] = await Promise.all([import("./crop.js"), propose(preview), smaller]);
-  if (file !== latest) return;
   const part = form.querySelector("[data-crop]").content.firstElementChild.cloneNode(true);
-  preview.replaceWith(part);
-  const started = await startCrop(part, picture, SMALLEST_FRAME / sent.width, start ?? centreSquare(photo));
-  if (file === latest) framed = started;
+  try {
+    const [{ startCrop }, start] = await Promise.all([import("./crop.js"), propose(preview), smaller]);
+    if (file !== latest) return;
+    preview.replaceWith(part);
+    const started = await startCrop(part, picture, SMALLEST_FRAME / sent.width, start ?? centreSquare(photo));
+    if (file === latest) framed = started;
+  } catch {
+    part.replaceWith(preview); // without the cropper the server looks at the square in the middle
+  }
 }
 
 async function propose(preview) {
-  const body = new FormData();
-  body.append("csrf_token", form.elements.csrf_token.value);
-  body.append("photo", await toJpeg(preview), "photo.jpg");
   try {
+    const body = new FormData();
+    body.append("csrf_token", form.elements.csrf_token.value);
+    body.append("photo", await toJpeg(preview), "photo.jpg");
     const answer = await fetch(zone.dataset.propose, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
     const { box } = await answer.json();
     return box.map((edge, index) => edge / (index % 2 ? preview.height : preview.width));

@@ -91,6 +91,7 @@ def test_camera(open_page: PageOpener, site: Site, photo: bytes) -> None:
     """The camera's photo replaces one that was chosen before."""
     page = open_page(has_touch=True, is_mobile=True)
     page.goto(site.url)
+    expect(page.get_by_label("Or take one now")).to_be_visible()
     expect(page.get_by_label("Or take one now")).to_have_attribute("capture", "environment")
     page.locator("#photo").set_input_files(file(b"no photo"))
     page.locator("#camera").set_input_files(file(photo))
