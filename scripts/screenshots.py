@@ -45,6 +45,7 @@ def take(browser: Browser, url: str, screen: str) -> None:
     save(page, f"start-{screen}")
     photo = {"name": "spot.jpg", "mimeType": "image/jpeg", "buffer": render_lesion_jpeg(SPOT)}
     page.locator("#photo").set_input_files(photo)
+    page.locator(".crop-frame:not([aria-busy])").wait_for()
     page.get_by_role("button", name="Check this spot").click()
     page.locator(".outcome").wait_for()
     save(page, f"result-{screen}")

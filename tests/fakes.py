@@ -110,13 +110,19 @@ def made_prediction(malignancy: float, unfamiliarity: float = 1.0) -> Prediction
 
 
 class FixedPredictor:
-    """Stands in for :class:`webapp.predictor.Predictor`: the same prediction for every photo."""
+    """Stands in for :class:`webapp.predictor.Predictor`: the same prediction for every photo.
+
+    ``seen`` is the photo that it was asked about last, and the box.
+    """
+
+    seen: tuple[Image.Image, Box | None]
 
     def __init__(self, prediction: Prediction, bundle: Bundle | None = None) -> None:
         self.bundle = bundle or made_bundle()
         self.prediction = prediction
 
     def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
+        self.seen = image, box
         return self.prediction
 
 

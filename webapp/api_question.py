@@ -66,10 +66,15 @@ def _boxes(texts: Sequence[str], photos: int) -> Sequence[Box | None]:
         return [None] * photos
     if len(texts) != photos:  # which box belongs to which photo would be a guess
         raise InvalidBox
-    return [_box(text) if text else None for text in texts]
+    return [read_box(text) if text else None for text in texts]
 
 
-def _box(text: str) -> Box:
+def read_box(text: str) -> Box:
+    """Reads ``left,top,right,bottom``; whether the photo holds such a box is checked with the photo.
+
+    Raises:
+        InvalidBox: These are not four numbers.
+    """
     try:
         left, upper, right, lower = map(float, text.split(","))
     except ValueError as error:

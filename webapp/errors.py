@@ -26,7 +26,7 @@ def handle_http_error(error: HTTPException) -> ResponseReturnValue:
         return error  # without a host there is no address that a page could link to
     response = cast(Response, error.get_response())  # keeps the status, Allow and Retry-After
     message = status_message(response.status_code)
-    if request.path.startswith("/api/"):
+    if request.path.startswith("/api/") or request.path == "/crop":  # which a script asks
         # A photo above the limit is too large whether the server or the view noticed it first.
         response.data = _problem(
             response.status_code, message, "too_large" if message.status == 413 else None

@@ -3,12 +3,13 @@
 from flask_babel import gettext
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import BooleanField, ValidationError
+from wtforms import BooleanField, StringField, ValidationError
 
+from webapp.api_question import read_box
 from webapp.assessment import Answers
 from webapp.config import current_settings
 from webapp.diagnose import read_photo
-from webapp.imaging import Photo, PhotoError
+from webapp.imaging import Box, Photo, PhotoError
 from webapp.messages import PHOTO_MESSAGES
 from webapp.request_log import note
 
@@ -20,17 +21,20 @@ class NoPhoto(PhotoError):
 class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """One photo, chosen or taken with the phone's camera, and three optional answers.
 
-    After a successful validation ``decoded`` is the photo; after a failed one ``status`` is the
-    HTTP status that says why.
+    ``box`` is filled by the script with which a person crops the photo, and empty without it. After a
+    successful validation ``decoded`` is the photo and ``crop`` the part to look at, ``None`` for the
+    square in the middle; after a failed one ``status`` is the HTTP status that says why.
     """
 
     photo = FileField()
     camera = FileField()
+    box = StringField()
     changed = BooleanField()
     symptoms = BooleanField()
     different = BooleanField()
 
     decoded: Photo
+    crop: Box | None
     status: int
 
     def validate_photo(self, field: FileField) -> None:
@@ -39,12 +43,19 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         try:
             if upload is None:
                 raise NoPhoto
-            self.decoded = read_photo(upload.stream, current_settings())
+            self.crop = read_box(self.box.data) if self.box.data else None
+            self.decoded = read_photo(upload.stream, current_settings(), self.crop)
         except PhotoError as error:
             message = PHOTO_MESSAGES[error.code]
             self.status = message.status
             note(error=error.code)
             raise ValidationError(gettext(message.sentence)) from error
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What a photo may have, for the script that makes larger ones smaller."""
+        settings = current_settings()
+        return {"data-max-bytes": settings.max_upload_bytes, "data-max-pixels": settings.max_pixels}
 
     @property
     def answers(self) -> Answers:

@@ -93,6 +93,7 @@ class ResultPage:
     checks: tuple[wording.Check, ...]
     photo: Picture
     whole_photo: bool
+    only_middle: bool
     has_heat_map: bool
     heat_map: Picture | None
     peak: str | None
@@ -175,6 +176,7 @@ def result_page(
     peak = None if activation is None else overlay.peak(activation)
     width, height = photo.size
     seen = photo.on_image(box) or centre_square(*photo.image.size)
+    whole_photo = not judged or seen == (0, 0, *photo.image.size)
     now = datetime.now(UTC)
     return ResultPage(
         outcome=outcome,
@@ -186,7 +188,8 @@ def result_page(
         another_spot=wording.another_spot(outcome),
         checks=() if judged else wording.checks(assessment.reasons, bundle.contract.gate),
         photo=overlay.shown_photo(photo.image, seen if judged else None),
-        whole_photo=not judged or (box is None and width == height),
+        whole_photo=whole_photo,
+        only_middle=box is None and not whole_photo,
         has_heat_map=activation is not None,
         heat_map=None if activation is None or peak is None else overlay.heat_map(activation),
         peak=wording.place(*peak) if peak else None,

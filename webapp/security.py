@@ -33,7 +33,7 @@ HEADERS: Final = {
 HSTS: Final = "max-age=31536000"  # one year, as the browsers' preload lists ask for
 FORM_OVERHEAD: Final = 64_000  # bytes of a form around its photo: field names, token, boundaries
 FORM_MEMORY: Final = 200_000  # bytes of a form's texts; below 130 kB Werkzeug refuses large files too
-FORM_PARTS: Final = 64  # the page's form has 6, and the API takes a handful of photos at once
+FORM_PARTS: Final = 64  # the page's form has 7, and the API takes a handful of photos at once
 
 csrf = CSRFProtect()
 

@@ -1,12 +1,13 @@
 """The pages. A result is rendered straight from the POST: it is stored nowhere, so it has no address."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webapp import pages
 from webapp.config import current_settings
-from webapp.diagnose import examine
-from webapp.forms import PhotoForm
+from webapp.crop_proposal import propose_box
+from webapp.diagnose import examine, read_photo
+from webapp.forms import NoPhoto, PhotoForm
 from webapp.predictor import current_predictor
 
 bp = Blueprint("views", __name__)
@@ -25,9 +26,18 @@ def check() -> ResponseReturnValue:
     if not form.validate():
         return _start(form), form.status
     predictor = current_predictor()
-    assessment = examine(predictor, form.decoded, form.answers)
-    page = pages.result_page(assessment, form.decoded, form.answers, predictor.bundle)
+    assessment = examine(predictor, form.decoded, form.answers, form.crop)
+    page = pages.result_page(assessment, form.decoded, form.answers, predictor.bundle, form.crop)
     return render_template("result.html", form=form, page=page)
+
+
+@bp.post("/crop")
+def crop() -> ResponseReturnValue:
+    """Tells the page's script where the spot probably is, in pixels of the photo that it sent."""
+    if (upload := request.files.get("photo")) is None:
+        raise NoPhoto
+    photo = read_photo(upload.stream, current_settings())
+    return {"box": propose_box(current_predictor(), photo)}
 
 
 @bp.get("/about")

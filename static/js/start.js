@@ -1,8 +1,12 @@
-// Comfort only: drag and drop, paste, a preview, a smaller upload and a visible wait. The form works without it.
+// Comfort only: drag and drop, paste, a preview, crop to the spot, a smaller upload and a visible wait.
+// The form works without it.
 
-const LARGEST_SIDE = 2400; // pixels; a spot that fills a tenth of this still has more than the model looks at
-const LARGEST_FILE = 3_000_000; // bytes; a slow phone connection needs half a minute for it
-const PREVIEW_SIDE = 640;
+import { draw, shrink, toJpeg } from "./picture.js";
+
+const PREVIEW_SIDE = 640; // pixels; also what the server is asked with where the spot is
+const CROP_SIDE = 1280; // sharp enough when it is zoomed
+const SMALLEST_FRAME = 65; // pixels of the photo; a part below 64 cannot be judged
+const PATIENCE = 2000; // milliseconds for the server's proposal
 
 const form = document.querySelector("[data-photo-form]");
 const zone = form.querySelector(".drop-zone");
@@ -12,12 +16,18 @@ const inputs = [form.elements.photo, form.elements.camera];
 zone.dataset.idle = label.textContent;
 button.dataset.idle = button.textContent;
 let latest; // the photo chosen last: a slow earlier one must not overwrite it
+let sent; // the width and height of what will be sent
+let framed; // returns the crop's edges as shares of the photo, once there is one
 
 form.querySelector("[role=alert]")?.focus();
 
 for (const input of inputs) {
   input.addEventListener("change", () => take(input));
 }
+
+// What the browser itself filled in when the person came back to the page.
+const kept = inputs.find((input) => input.files.length);
+if (kept) take(kept);
 
 document.addEventListener("dragover", (event) => {
   event.preventDefault(); // anywhere on the page: a photo dropped beside the zone must not replace the page
@@ -34,8 +44,12 @@ document.addEventListener("drop", (event) => {
 document.addEventListener("paste", (event) => put(event.clipboardData.files[0]));
 
 form.addEventListener("submit", (event) => {
-  if (button.ariaDisabled) event.preventDefault(); // pressed twice
-  else showWorking(true);
+  if (button.ariaDisabled) {
+    event.preventDefault(); // pressed twice
+    return;
+  }
+  form.elements.box.value = framed ? inPixels(framed(), sent) : "";
+  showWorking(true);
 });
 // A page that comes back from the browser's history is as it was left: working.
 addEventListener("pageshow", (event) => event.persisted && showWorking(false));
@@ -55,8 +69,9 @@ function setFile(input, file) {
 async function take(input) {
   const file = input.files[0];
   latest = file;
+  framed = null;
   showOver(false);
-  zone.querySelector(".preview")?.remove();
+  zone.querySelector(".preview, .crop")?.remove();
   if (!file) return;
   for (const other of inputs) {
     if (other !== input) other.value = "";
@@ -64,34 +79,56 @@ async function take(input) {
   // Turns the photo upright. What the browser cannot read (HEIC in most) is sent as it is.
   const photo = await createImageBitmap(file).catch(() => null);
   if (!photo || file !== latest) return;
-  showPreview(photo);
-  const smaller = await shrink(photo, file);
+  sent = { width: photo.width, height: photo.height };
+  const preview = showPreview(photo);
+  const smaller = makeSmaller(input, photo, file);
+  await Promise.allSettled([smaller, letCrop(photo, file, preview, smaller)]);
   photo.close();
-  if (smaller && file === latest && !button.ariaDisabled) {
-    latest = smaller;
-    setFile(input, smaller);
+}
+
+async function makeSmaller(input, photo, file) {
+  const smaller = await shrink(photo, file, Number(zone.dataset.maxBytes), Number(zone.dataset.maxPixels));
+  if (!smaller || file !== latest || button.ariaDisabled) return;
+  setFile(input, smaller.file);
+  sent = smaller;
+}
+
+async function letCrop(photo, file, preview, smaller) {
+  const picture = draw(photo, CROP_SIDE);
+  const part = form.querySelector("[data-crop]").content.firstElementChild.cloneNode(true);
+  try {
+    const [{ startCrop }, start] = await Promise.all([import("./crop.js"), propose(preview), smaller]);
+    if (file !== latest) return;
+    preview.replaceWith(part);
+    const started = await startCrop(part, picture, SMALLEST_FRAME / sent.width, start ?? centreSquare(photo));
+    if (file === latest) framed = started;
+  } catch {
+    part.replaceWith(preview); // without the cropper the server looks at the square in the middle
   }
 }
 
-async function shrink(photo, file) {
-  if (file.size <= LARGEST_FILE && Math.max(photo.width, photo.height) <= LARGEST_SIDE) return null;
-  const canvas = draw(photo, LARGEST_SIDE);
-  const jpeg = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
-  if (!jpeg || jpeg.size >= file.size) return null;
-  return new File([jpeg], "photo.jpg", { type: "image/jpeg" });
+async function propose(preview) {
+  try {
+    const body = new FormData();
+    body.append("csrf_token", form.elements.csrf_token.value);
+    body.append("photo", await toJpeg(preview), "photo.jpg");
+    const answer = await fetch(zone.dataset.propose, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
+    const { box } = await answer.json();
+    return box.map((edge, index) => edge / (index % 2 ? preview.height : preview.width));
+  } catch {
+    return null; // slow, busy or offline
+  }
 }
 
-function draw(photo, side) {
-  const scale = Math.min(1, side / Math.max(photo.width, photo.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(photo.width * scale));
-  canvas.height = Math.max(1, Math.round(photo.height * scale));
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  context.fillStyle = "white"; // what is see-through becomes white, as on the server
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(photo, 0, 0, canvas.width, canvas.height);
-  return canvas;
+function centreSquare({ width, height }) {
+  const side = Math.min(width, height);
+  const across = side / width / 2;
+  const down = side / height / 2;
+  return [0.5 - across, 0.5 - down, 0.5 + across, 0.5 + down];
+}
+
+function inPixels(shares, { width, height }) {
+  return shares.map((share, index) => (share * (index % 2 ? height : width)).toFixed(1)).join(",");
 }
 
 function showPreview(photo) {
@@ -99,7 +136,8 @@ function showPreview(photo) {
   preview.className = "preview";
   preview.role = "img";
   preview.ariaLabel = zone.dataset.preview;
-  zone.prepend(preview);
+  zone.querySelector(".working").before(preview);
+  return preview;
 }
 
 function showOver(over) {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.fakes import FixedPredictor, made_prediction
@@ -64,6 +64,17 @@ def open_page(chromium: Browser) -> Iterator[PageOpener]:
 def is_complaint(message: Any) -> bool:
     # Chromium also reports every answer of 400 and above as an error of the console.
     return message.type in ("error", "warning") and "Failed to load resource" not in message.text
+
+
+def file(content: bytes, name: str = "spot.jpg") -> Any:
+    return {"name": name, "mimeType": "image/jpeg", "buffer": content}
+
+
+def cropper(page: Page) -> Locator:
+    """Waits until the chosen photo can be cropped; returns the frame."""
+    frame = page.locator(".crop-frame:not([aria-busy])")
+    expect(frame).to_be_visible()
+    return frame
 
 
 @dataclass

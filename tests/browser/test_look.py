@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NARROW, VIEWPORTS, PageOpener, Site
+from tests.browser.conftest import NARROW, VIEWPORTS, PageOpener, Site, cropper, file
 
 pytestmark = pytest.mark.browser
 
@@ -37,9 +37,9 @@ def show(page: Page, site: Site, state: str, photo: bytes) -> None:
     if state == "start":
         return
     content = b"no photo" if state == "start with an error" else photo
-    page.locator("#photo").set_input_files({"name": "spot.jpg", "mimeType": "image/jpeg", "buffer": content})
+    page.locator("#photo").set_input_files(file(content))
     if state == "start with a photo":
-        expect(page.locator(".preview")).to_be_visible()
+        cropper(page)
         return
     if state == "raised by answers":
         page.locator("[name=symptoms]").check()
@@ -123,6 +123,28 @@ def test_each_outcome_stands_first(
     banner = page.locator("main section").first
     expect(banner).to_have_class(f"outcome {outcome}")
     expect(banner.get_by_role("heading", level=1)).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("viewport", VIEWPORTS)
+def test_an_answer_raises_the_outcome(open_page: PageOpener, site: Site, photo: bytes, viewport: str) -> None:
+    page = open_page(viewport)
+    show(page, site, "raised by answers", photo)
+    expect(page.locator("main section").first).to_have_class("outcome unsure")
+    expect(page.get_by_text("Your answers count.")).to_be_visible()
+    expect(page.locator(".facts")).to_contain_text("bleeds, itches or does not heal")
+
+
+def test_at_night_the_pages_are_dark(open_page: PageOpener, site: Site) -> None:
+    page = open_page(color_scheme="dark")
+    page.goto(site.url)
+    expect(page.locator("body")).to_have_css("background-color", "rgb(17, 20, 28)")
+
+
+def test_nothing_moves_for_whoever_asked_for_it(open_page: PageOpener, site: Site) -> None:
+    for motion, animation in (("reduce", "none"), ("no-preference", "turn")):
+        page = open_page(reduced_motion=motion)
+        page.goto(site.url)
+        expect(page.locator(".spinner")).to_have_css("animation-name", animation)
 
 
 def test_the_heat_map_can_be_switched_off_by_keyboard(

@@ -2,13 +2,13 @@
 
 import base64
 import re
-from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import VIEWPORTS, PageOpener, Site
+from tests.browser.conftest import VIEWPORTS, PageOpener, Site, cropper, file, listening
+from tests.fakes import FixedPredictor, made_prediction
 from tests.rendered import render_lesion, render_lesion_jpeg, to_bytes
 from webapp.assessment import VERDICTS
 
@@ -25,10 +25,6 @@ DROP = """([kind, encoded]) => {
     : new DragEvent(kind, { ...how, dataTransfer: data });
   target.dispatchEvent(event);
 }"""
-
-
-def file(content: bytes, name: str = "spot.jpg") -> Any:
-    return {"name": name, "mimeType": "image/jpeg", "buffer": content}
 
 
 def hand_over(page: Page, kind: str, photo: bytes) -> None:
@@ -60,6 +56,10 @@ def test_without_javascript(open_page: PageOpener, site: Site, photo: bytes, vie
     page.get_by_label("It looks unlike my other spots").check()
     page.get_by_role("button", name="Check this spot").click()
     expect_signs(page)
+    assert site.predictor.seen[1] is None
+    expect(
+        page.get_by_text("The model looked at the square in the middle of your photo only.")
+    ).to_be_visible()
     expect(page.locator(".heat-map")).to_have_css("opacity", "1")
     page.get_by_label("Show the heat map").uncheck()
     expect(page.locator(".heat-map")).to_have_css("opacity", "0")
@@ -89,8 +89,10 @@ def test_paste(open_page: PageOpener, site: Site, photo: bytes) -> None:
 
 def test_camera(open_page: PageOpener, site: Site, photo: bytes) -> None:
     """The camera's photo replaces one that was chosen before."""
-    page = open_page()
+    page = open_page(has_touch=True, is_mobile=True)
     page.goto(site.url)
+    expect(page.get_by_label("Or take one now")).to_be_visible()
+    expect(page.get_by_label("Or take one now")).to_have_attribute("capture", "environment")
     page.locator("#photo").set_input_files(file(b"no photo"))
     page.locator("#camera").set_input_files(file(photo))
     expect(page.get_by_role("img", name="Preview of your photo")).to_be_visible()
@@ -125,6 +127,42 @@ def test_what_the_browser_cannot_preview_is_sent_as_it_is(open_page: PageOpener,
     page.locator("#photo").set_input_files({"name": "IMG_1.HEIC", "mimeType": "image/heic", "buffer": heic})
     page.get_by_role("button", name="Check this spot").click()
     expect_signs(page)
+    assert site.predictor.seen[1] is None
+
+
+def test_a_browser_that_cannot_draw_sends_the_photo_as_it_is(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    page.add_init_script("HTMLCanvasElement.prototype.toBlob = (done) => done(null)")
+    page.goto(site.url)
+    large = render_lesion(1, 400, 300).resize((3000, 2250))
+    page.locator("#photo").set_input_files(file(to_bytes(large, "JPEG")))
+    expect(page.locator(".preview, .crop").first).to_be_visible()
+    page.get_by_role("button", name="Check this spot").click()
+    expect(page.locator(".facts")).to_contain_text("3000 × 2250 points")
+
+
+@pytest.mark.parametrize("limit", [{"max_upload_bytes": 12_000}, {"max_pixels": 100_000}])
+def test_a_photo_comes_below_the_limits_of_this_server(
+    open_page: PageOpener, photo: bytes, limit: dict[str, int]
+) -> None:
+    assert len(photo) > 12_000
+    page = open_page()
+    for url in listening(FixedPredictor(made_prediction(0.9312)), **limit):
+        page.goto(url)
+        page.locator("#photo").set_input_files(file(photo))
+        cropper(page)
+        page.get_by_role("button", name="Check this spot").click()
+        expect_signs(page)
+        expect(page.locator(".facts")).not_to_contain_text("600 × 450 points")
+
+
+def test_a_small_photo_is_sent_as_it_is(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page()
+    page.goto(site.url)
+    page.locator("#photo").set_input_files(file(photo))
+    cropper(page)
+    bytes_of_file = "async (input) => [...new Uint8Array(await input.files[0].arrayBuffer())]"
+    assert bytes(page.locator("#photo").evaluate(bytes_of_file)) == photo
 
 
 def test_the_wait_is_visible_and_a_second_press_sends_nothing(
@@ -176,6 +214,14 @@ def test_the_whole_way_by_keyboard(open_page: PageOpener, site: Site, photo: byt
     with page.expect_file_chooser() as chooser:
         keyboard.press("Space")
     chooser.value.set_files(file(photo))
+    frame = cropper(page)
+    keyboard.press("Tab")
+    expect(frame).to_be_focused()
+    keyboard.press("+")
+    for name in ("Smaller", "Up", "Larger", "Left", "Down", "Right"):
+        keyboard.press("Tab")
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_focused()
+    keyboard.press("Enter")
     keyboard.press("Tab")
     keyboard.press("Space")
     expect(page.get_by_label("It has changed in size, shape or colour")).to_be_checked()

@@ -63,7 +63,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[st
     _watched = None
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/predict"])
+@pytest.mark.parametrize("path", ["/", "/crop", "/api/v1/predict"])
 @pytest.mark.parametrize("kind", ["photo", "large", "damaged", "no photo"])
 def test_an_upload_leaves_nothing_behind(
     client: FlaskClient,

@@ -50,6 +50,14 @@ def test_more_photos_than_the_limit_are_refused_with_a_time(limited: MakeLimited
     assert send(client, photo, "192.0.2.2") == 200, "others are not affected"
 
 
+def test_asking_where_the_spot_is_has_a_count_of_its_own(limited: MakeLimited, photo: bytes) -> None:
+    client = limited()
+    address = {"REMOTE_ADDR": "192.0.2.1"}
+    statuses = [client.post("/crop", environ_overrides=address).status_code for _ in range(3)]
+    assert statuses == [400, 400, 429]
+    assert [send(client, photo) for _ in range(3)] == [200, 200, 429]
+
+
 def test_the_limit_can_be_switched_off(make_app: AppMaker, photo: bytes) -> None:
     client = make_app(ratelimit_enabled=False, ratelimit="1 per hour").test_client()
     assert {send(client, photo) for _ in range(5)} == {200}

@@ -33,7 +33,7 @@ def test_every_answer_has_the_security_headers(client: FlaskClient, path: str) -
     assert {name: headers.get(name) for name in HEADERS} == HEADERS
 
 
-@pytest.mark.parametrize("path", ["/", "/about", "/nothing", "/api/v1/predict"])
+@pytest.mark.parametrize("path", ["/", "/about", "/nothing", "/crop", "/api/v1/predict"])
 def test_no_answer_is_kept_in_a_cache(client: FlaskClient, path: str) -> None:
     assert client.get(path).headers["Cache-Control"] == "no-store"
 
@@ -160,14 +160,14 @@ def test_over_https_the_form_must_come_from_this_site(make_app: AppMaker, photo:
     [{f"field{number}": "x" for number in range(100)}, {"changed": "x" * 300_000}],
     ids=["many fields", "a long text"],
 )
-@pytest.mark.parametrize("path", ["/", "/api/v1/predict"])
+@pytest.mark.parametrize("path", ["/", "/crop", "/api/v1/predict"])
 def test_a_form_has_limits(client: FlaskClient, path: str, data: dict[str, str]) -> None:
     assert client.post(path, data=data, content_type="multipart/form-data").status_code == 413
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "PROPFIND"])
 def test_other_methods_are_refused(client: FlaskClient, method: str) -> None:
-    for path in ("/", "/about", "/api/v1/predict", "/healthz", "/readyz"):
+    for path in ("/", "/about", "/crop", "/api/v1/predict", "/healthz", "/readyz"):
         assert client.open(path, method=method).status_code == 405
 
 

@@ -39,7 +39,7 @@ def test_the_start_page_has_the_form(client: FlaskClient) -> None:
     form = page.find("form", {"method": "post", "enctype": "multipart/form-data"})
     assert form is not None
     names = {field.get("name") for field in form.find_all("input")}
-    assert names == {"photo", "camera", "changed", "symptoms", "different", "csrf_token"}
+    assert names == {"photo", "camera", "box", "changed", "symptoms", "different", "csrf_token"}
 
 
 @pytest.mark.parametrize("field", ["photo", "camera"])

@@ -61,7 +61,7 @@ def send(app: Flask, photo: bytes, path: str = "/api/v1/predict") -> TestRespons
     return app.test_client().post(path, data=body, content_type=content_type)
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/predict"])
+@pytest.mark.parametrize("path", ["/", "/crop", "/api/v1/predict"])
 def test_whoever_comes_to_a_full_queue_is_sent_away_at_once(
     app: Flask, crowd: list[Future[TestResponse]], photo: bytes, path: str
 ) -> None:
