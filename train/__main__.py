@@ -129,6 +129,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--isic2018", type=Path, help="the official ISIC 2018 Task 3 validation images, another test"
     )
+    evaluate.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
+    evaluate.add_argument(
+        "--robustness-images",
+        type=int,
+        default=500,
+        help="test photos, drawn by a fixed seed, that are turned, darkened, blurred and looked at again, "
+        "15 times each; 0 leaves this out (default: %(default)s)",
+    )
     evaluate.add_argument(
         "--resamples",
         type=int,
@@ -321,6 +329,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         _evaluate_outside(arguments)
         return
     from train.evaluate import measure, write_metrics
+    from train.masks import open_masks
 
     isic2018 = open_collection(arguments.isic2018) if arguments.isic2018 else None
     metrics = measure(
@@ -330,6 +339,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         natural=_natural(arguments, 1),
         isic2018=Subset(isic2018, isic2018.records) if isic2018 else None,
         baseline_run=arguments.baseline_run,
+        masks=open_masks(arguments.masks) if arguments.masks else None,
+        robustness_images=arguments.robustness_images,
         resamples=arguments.resamples,
     )
     write_metrics(arguments.bundle, metrics)

@@ -24,7 +24,9 @@ from train.curves import (
 from train.dataset import Record, Subset
 from train.decisions import operating_points, outcomes
 from train.groups import DERMOSCOPY_FACTORS, PHONE_FACTORS, SKIN_TYPES, by_factor, skin_type_group
-from train.judging import DERMATOSCOPE, PHONE, limits_of
+from train.heat_map import heat_map_metrics
+from train.judging import DERMATOSCOPE, PHONE, crop_proposal, limits_of
+from train.masks import Masks
 from train.metrics import (
     METRICS,
     RESAMPLES,
@@ -39,6 +41,8 @@ from train.metrics import (
     wilson,
     with_intervals,
 )
+from train.proposals import coverage_metrics, gain_metrics
+from train.robustness import robustness_metrics
 from webapp.contract import Contract
 from webapp.labels import CLASSES
 
@@ -138,6 +142,8 @@ def measure(
     natural: Subset | None = None,
     isic2018: Subset | None = None,
     baseline_run: Path | None = None,
+    masks: Masks | None = None,
+    robustness_images: int = 0,
     resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Measures a bundle on every test set that is given.
@@ -149,6 +155,8 @@ def measure(
         natural: Everyday photos that chose nothing.
         isic2018: Another dermoscopy set with the seven classes.
         baseline_run: A finished run of the origin's CNN.
+        masks: Outlines of HAM10000's lesions.
+        robustness_images: How many test photos are changed and looked at again.
         resamples: How often the bootstrap draws.
 
     Returns:
@@ -166,10 +174,19 @@ def measure(
             "always_benign": binary_baseline(np.zeros(len(test.records)), test.records, resamples),
         },
     }
+    box_of = crop_proposal()
+    if masks:
+        metrics["heat_map"] = heat_map_metrics(predictor, test, masks, resamples)
+        if box_of:
+            metrics["crop_proposal"] = coverage_metrics(predictor, test, masks, box_of, resamples)
+    if robustness_images:
+        metrics["robustness"] = robustness_metrics(predictor, test, robustness_images, resamples)
     if phone:
         answers = predict(predictor, phone)
         metrics["phone"] = phone_metrics(answers, contract, resamples)
         metrics["gate"]["phone"] = accepted(answers)
+        if box_of:
+            metrics["phone"]["crop_proposal"] = gain_metrics(predictor, phone, answers, box_of, resamples)
     if natural:
         metrics["gate"]["natural"] = accepted(predict(predictor, natural))
     if isic2018:
