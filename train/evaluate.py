@@ -23,6 +23,14 @@ from train.curves import (
 )
 from train.dataset import Record, Subset
 from train.decisions import operating_points, outcomes
+from train.gate import (
+    NEGATIVES,
+    accepted,
+    bare_skin_metrics,
+    degraded_metrics,
+    everyday_metrics,
+    negative_metrics,
+)
 from train.groups import DERMOSCOPY_FACTORS, PHONE_FACTORS, SKIN_TYPES, by_factor, skin_type_group
 from train.heat_map import heat_map_metrics
 from train.judging import DERMATOSCOPE, PHONE, crop_proposal, limits_of
@@ -38,7 +46,6 @@ from train.metrics import (
     half_threshold_figures,
     per_class_figures,
     rounded,
-    wilson,
     with_intervals,
 )
 from train.proposals import coverage_metrics, gain_metrics
@@ -111,12 +118,6 @@ def phone_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPL
     }
 
 
-def accepted(answers: Answers) -> dict[str, Any]:
-    """Returns how many photos the app is willing to judge."""
-    count = len(answers.records)
-    return {"images": count, "accepted": wilson(int((~answers.refused).sum()), count)}
-
-
 def binary_baseline(
     malignancy: np.ndarray, records: Sequence[Record], resamples: int = RESAMPLES
 ) -> dict[str, Any]:
@@ -144,6 +145,7 @@ def measure(
     baseline_run: Path | None = None,
     masks: Masks | None = None,
     robustness_images: int = 0,
+    negatives: int = NEGATIVES,
     resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Measures a bundle on every test set that is given.
@@ -157,6 +159,7 @@ def measure(
         baseline_run: A finished run of the origin's CNN.
         masks: Outlines of HAM10000's lesions.
         robustness_images: How many test photos are changed and looked at again.
+        negatives: How many pictures of each kind are drawn for the gate to refuse.
         resamples: How often the bootstrap draws.
 
     Returns:
@@ -168,7 +171,11 @@ def measure(
     metrics: dict[str, Any] = {
         "model_version": contract.version,
         "test": dermoscopy_metrics(answers, contract, resamples),
-        "gate": {"dermoscopy": accepted(answers)},
+        "gate": {
+            "dermoscopy": accepted(answers),
+            "negatives": negative_metrics(predictor, negatives),
+            "degraded": {},
+        },
         "baselines": {
             "write_up": {"accuracy": {"value": WRITE_UP_ACCURACY}},
             "always_benign": binary_baseline(np.zeros(len(test.records)), test.records, resamples),
@@ -177,18 +184,26 @@ def measure(
     box_of = crop_proposal()
     if masks:
         metrics["heat_map"] = heat_map_metrics(predictor, test, masks, resamples)
+        metrics["gate"]["skin_without_lesion"] = bare_skin_metrics(predictor, test, masks, resamples)
         if box_of:
             metrics["crop_proposal"] = coverage_metrics(predictor, test, masks, box_of, resamples)
     if robustness_images:
         metrics["robustness"] = robustness_metrics(predictor, test, robustness_images, resamples)
+        metrics["gate"]["degraded"]["dermoscopy"] = degraded_metrics(
+            predictor, test, robustness_images, resamples=resamples
+        )
     if phone:
         answers = predict(predictor, phone)
         metrics["phone"] = phone_metrics(answers, contract, resamples)
         metrics["gate"]["phone"] = accepted(answers)
+        if robustness_images:
+            metrics["gate"]["degraded"]["phone"] = degraded_metrics(
+                predictor, phone, robustness_images, by_patient=True, resamples=resamples
+            )
         if box_of:
             metrics["phone"]["crop_proposal"] = gain_metrics(predictor, phone, answers, box_of, resamples)
     if natural:
-        metrics["gate"]["natural"] = accepted(predict(predictor, natural))
+        metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
     if isic2018:
         metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
     if baseline_run:

@@ -1,47 +1,13 @@
-import io
-import zipfile
-
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
 from tests.train.dark_predictor import DarkPredictor
+from tests.train.made_spots import ellipse
 from train.answers import predict
-from train.dataset import Collection, DatasetError, Record, Subset
+from train.dataset import DatasetError
 from train.heat_map import OFF_CENTRE, heat_map_metrics, off_centre_crop, pointing
 from train.masks import covered, open_masks, sums_of
 from train.proposals import coverage_metrics, gain_metrics
-
-
-def ellipse(width, height, box):
-    mask = Image.new("L", (width, height))
-    ImageDraw.Draw(mask).ellipse(box, fill=255)
-    return np.asarray(mask) > 0
-
-
-@pytest.fixture
-def spots(tmp_path):
-    """Dark spots on light skin, their masks, and one photo without a mask."""
-    records, members = [], {}
-    with zipfile.ZipFile(tmp_path / "masks.zip", "w") as archive:
-        for number in range(6):
-            left, upper = 40 + 8 * number, 30 + 4 * number
-            spot = left, upper, left + 30, upper + 24
-            image = Image.new("RGB", (120, 90), "white")
-            ImageDraw.Draw(image).ellipse(spot, fill="black")
-            image.save(tmp_path / f"ISIC_{number}.png")
-            mask = Image.fromarray(ellipse(120, 90, spot))
-            if number < 5:
-                file = io.BytesIO()
-                mask.save(file, "PNG")
-                archive.writestr(f"masks/ISIC_{number}_segmentation.png", file.getvalue())
-            image_id = f"ISIC_{number}"
-            members[image_id] = str(tmp_path / f"{image_id}.png")
-            records.append(
-                Record(image_id, "mel" if number % 2 else "nv", number % 2 == 1, image_id, "p", "made")
-            )
-    collection = Collection("made", tuple(records), None, members)
-    return Subset(collection, collection.records), open_masks(tmp_path / "masks.zip")
 
 
 @pytest.mark.parametrize("aspect", [4 / 3, 1, 3 / 4])
