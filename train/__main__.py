@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from train import split as splits
 from train.dataset import DatasetError, Subset, open_collection
 from train.download import DownloadError
+from webapp.bundle import BundleError
 
 EPILOG = """\
 The steps in order, each reading what the one before it wrote:
@@ -32,7 +33,7 @@ example: the shipped network, from the start
   python -m train all --data data/ham10000 --run runs/lite0 --bundle webapp/bundle
 """
 
-FAILURES = (DatasetError, DownloadError, splits.SplitError)
+FAILURES = (DatasetError, DownloadError, splits.SplitError, BundleError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,14 +43,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, or 1 after an expected failure, whose sentence is then on standard error.
     """
     arguments = _parser().parse_args(argv)
-    from train.fit import FitError
-
     try:
         arguments.step(arguments)
-    except (*FAILURES, FitError) as error:
+    except _failures() as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Returns the expected failures. TensorFlow takes seconds to import, so only a failure waits for it."""
+    if "train.fit" not in sys.modules:
+        return FAILURES
+    from train.fit import FitError
+
+    return (*FAILURES, FitError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,7 +130,40 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--isic2018", type=Path, help="the official ISIC 2018 Task 3 validation images, another test"
     )
-    step = steps.add_parser("evaluate", parents=[data, bundle, others, evaluate], help="measure on the tests")
+    evaluate.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
+    evaluate.add_argument(
+        "--robustness-images",
+        type=int,
+        default=500,
+        help="test photos, drawn by a fixed seed, that are turned, darkened, blurred and looked at again, "
+        "15 times each; 0 leaves this out (default: %(default)s)",
+    )
+    evaluate.add_argument(
+        "--resamples",
+        type=int,
+        default=1000,
+        help="how often the bootstrap of the intervals draws (default: %(default)s)",
+    )
+    step = steps.add_parser(
+        "evaluate",
+        parents=[data, bundle, others, evaluate],
+        help="measure on the tests",
+        description="Measures the bundle on the test parts and writes its metrics.json; with --images and "
+        "--labels, prints its figures on any labelled photos and writes nothing.",
+    )
+    step.add_argument("--images", type=Path, help="a folder of images of your own, with --labels")
+    step.add_argument(
+        "--labels",
+        type=Path,
+        help="their labels: a CSV file with a column image or image_id and with dx, with malignant, or with "
+        "one column a class (MEL, NV, BCC, AKIEC, BKL, DF, VASC; the official ISIC files)",
+    )
+    step.add_argument(
+        "--aspect", type=_aspect, metavar="W:H", help="true shape of images that were squashed, e.g. 4:3"
+    )
+    step.add_argument(
+        "--format", choices=("text", "json"), default="text", help="of what is printed (default: text)"
+    )
     step.set_defaults(step=_evaluate)
 
     report = argparse.ArgumentParser(add_help=False)
@@ -179,6 +220,17 @@ def _stages(text: str) -> tuple[tuple[int, int], ...]:
         return tuple((int(size), int(epochs)) for size, epochs in pairs)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} does not look like 128x8,160x10") from None
+
+
+def _aspect(text: str) -> float:
+    width, _, height = text.partition(":")
+    try:
+        aspect = float(width) / float(height)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text!r} does not look like 4:3") from None
+    if not 0 < aspect < 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is no shape of a photo")
+    return aspect
 
 
 def _download(arguments: argparse.Namespace) -> None:
@@ -281,7 +333,11 @@ def _training_data(arguments: argparse.Namespace) -> list[str]:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
+    if getattr(arguments, "images", None) or getattr(arguments, "labels", None):
+        _evaluate_outside(arguments)
+        return
     from train.evaluate import measure, write_metrics
+    from train.masks import open_masks
 
     isic2018 = open_collection(arguments.isic2018) if arguments.isic2018 else None
     metrics = measure(
@@ -291,9 +347,27 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         natural=_natural(arguments, 1),
         isic2018=Subset(isic2018, isic2018.records) if isic2018 else None,
         baseline_run=arguments.baseline_run,
+        masks=open_masks(arguments.masks) if arguments.masks else None,
+        robustness_images=arguments.robustness_images,
+        resamples=arguments.resamples,
     )
     write_metrics(arguments.bundle, metrics)
     print(f"the figures are in {arguments.bundle / 'metrics.json'}")
+
+
+def _evaluate_outside(arguments: argparse.Namespace) -> None:
+    from train.answers import open_served, predict
+    from train.labelled import open_labelled
+    from train.metrics import rounded
+    from train.outside import outside_metrics, table
+
+    if not (arguments.images and arguments.labels):
+        raise DatasetError("--images and --labels belong together: a folder and a CSV file")
+    collection = open_labelled(arguments.images, arguments.labels, arguments.aspect)
+    predictor = open_served(arguments.bundle)
+    answers = predict(predictor, Subset(collection, collection.records))
+    figures = outside_metrics(answers, predictor.bundle.contract, arguments.resamples)
+    print(json.dumps(rounded(figures), indent=1) if arguments.format == "json" else table(figures))
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -160,7 +160,7 @@ def _open_zip(path: Path) -> Collection:
         except KeyError:
             raise DatasetError(f"{path}: labels.csv is missing") from None
     rows = csv.DictReader(io.StringIO(text))
-    return _collection(path.stem, path, rows, members, squashed=path.stem in SQUASHED_ZIPS)
+    return collection_of(path.stem, path, rows, members, squashed=path.stem in SQUASHED_ZIPS)
 
 
 def _open_official(path: Path) -> Collection:
@@ -172,7 +172,7 @@ def _open_official(path: Path) -> Collection:
         if file.suffix.lower() in IMAGE_SUFFIXES
     }
     with metadata.open(newline="", encoding="utf-8") as rows:
-        return _collection("ham10000", None, csv.DictReader(rows), members, squashed=False)
+        return collection_of("ham10000", None, csv.DictReader(rows), members, squashed=False)
 
 
 def _open_class_folders(path: Path) -> Collection:
@@ -188,10 +188,10 @@ def _open_class_folders(path: Path) -> Collection:
         if file.suffix.lower() in IMAGE_SUFFIXES
     ]
     rows = [{"image_id": file.stem, "dx": file.parent.name} for file in files]
-    return _collection(path.name, None, rows, {file.stem: str(file) for file in files}, squashed=False)
+    return collection_of(path.name, None, rows, {file.stem: str(file) for file in files}, squashed=False)
 
 
-def _collection(
+def collection_of(
     name: str,
     archive: Path | None,
     rows: Iterable[Mapping[str, str]],

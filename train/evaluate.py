@@ -4,19 +4,37 @@ Every photo goes the way that a visitor's photo goes: file, :mod:`webapp.imaging
 LiteRT file. Nothing is chosen here.
 """
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from tqdm import tqdm
 
-from train.dataset import Record, Subset, true_centre_square
-from train.export import add_file
-from train.fit import CLASSIFIER, inputs
+from train.answers import Answers, open_served, predict, scored_classes, scored_malignancy
+from train.curves import (
+    class_reliability_bins,
+    precision_recall_points,
+    reliability_bins,
+    roc_points,
+    score_histogram,
+)
+from train.dataset import Record, Subset
+from train.decisions import operating_points, outcomes
+from train.gate import (
+    NEGATIVES,
+    accepted,
+    bare_skin_metrics,
+    degraded_metrics,
+    everyday_metrics,
+    negative_metrics,
+)
+from train.groups import DERMOSCOPY_FACTORS, PHONE_FACTORS, SKIN_TYPES, by_factor, skin_type_group
+from train.heat_map import heat_map_metrics
+from train.judging import DERMATOSCOPE, PHONE, crop_proposal, limits_of
+from train.masks import Masks
 from train.metrics import (
     METRICS,
     RESAMPLES,
@@ -26,58 +44,29 @@ from train.metrics import (
     class_figures,
     confusion_counts,
     half_threshold_figures,
-    operating_figures,
     per_class_figures,
-    reliability_bins,
-    roc_points,
     rounded,
-    score,
     with_intervals,
 )
-from train.models import SEED_CNN_SIZE
-from webapp.bundle import Bundle, load_bundle
+from train.proposals import coverage_metrics, gain_metrics
+from train.robustness import robustness_metrics
+from webapp.contract import Contract
 from webapp.labels import CLASSES
-from webapp.predictor import Predictor
-from webapp.runtimes import LiteRtRuntime
 
 # PAD's own definition counts actinic keratosis as harmless; ours counts it as cancer.
 PAD_HARMLESS_KERATOSIS: Final = "ACK"
 WRITE_UP_ACCURACY: Final = 0.7079  # the origin's claim, on a split by image
+NO_PHOTOS: Final = {"images": 0, "malignancy_auc": None}
 
 
-@dataclass(frozen=True)
-class Answers:
-    """A network's answers for the photos of some records, row by row."""
-
-    records: tuple[Record, ...]
-    probabilities: np.ndarray
-    """``(count, 7)``, calibrated."""
-    unfamiliarity: np.ndarray
-    """``(count,)``; NaN where the bundle has no such score."""
-
-
-def predict(predictor: Predictor, subset: Subset) -> Answers:
-    """Runs photos through a predictor, those of squashed collections in their true aspect."""
-    probabilities, unfamiliarity = [], []
-    for record, image in tqdm(subset.images(), subset.collection.name, len(subset.records), disable=None):
-        box = true_centre_square(image.width, image.height, record.aspect)
-        prediction = predictor.predict(image, box)
-        probabilities.append(prediction.probabilities)
-        unfamiliarity.append(np.nan if prediction.unfamiliarity is None else prediction.unfamiliarity)
-    return Answers(subset.records, np.array(probabilities, np.float64), np.array(unfamiliarity))
-
-
-def dermoscopy_metrics(answers: Answers, bundle: Bundle, resamples: int = RESAMPLES) -> dict[str, Any]:
+def dermoscopy_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Returns every figure of a dermoscopy test set with seven classes."""
-    contract = bundle.contract
-    truth = np.array([CLASSES.index(str(record.dx)) for record in answers.records])
-    lesions = [record.lesion_id for record in answers.records]
-    scored = score(answers.probabilities, truth, lesions, np.array(contract.decision_weights))
+    scored = scored_classes(answers, contract.decision_weights)
     per_class = with_intervals(scored, per_class_figures, resamples)
     counts = Counter(record.dx for record in answers.records)
     return {
         "images": len(scored),
-        "lesions": len(set(lesions)),
+        "lesions": len(set(scored.groups)),
         **with_intervals(scored, class_figures, resamples),
         **with_intervals(scored, calibration_figures, resamples),
         "binary": with_intervals(scored, half_threshold_figures, resamples),
@@ -89,78 +78,43 @@ def dermoscopy_metrics(answers: Answers, bundle: Bundle, resamples: int = RESAMP
             }
             for dx in CLASSES
         },
-        "operating_points": _operating_points(scored, bundle, resamples),
+        "operating_points": operating_points(scored, limits_of(contract, DERMATOSCOPE), resamples),
+        "outcomes": outcomes(scored, resamples),
+        "groups": by_factor(scored, answers.records, DERMOSCOPY_FACTORS, resamples),
         "confusion": confusion_counts(scored),
-        "roc": roc_points(scored),
-        "calibration": {"bins": reliability_bins(scored)},
+        **_curves(scored),
     }
 
 
-def phone_metrics(answers: Answers, bundle: Bundle, resamples: int = RESAMPLES) -> dict[str, Any]:
-    """Returns the figures of PAD-UFES-20's test patients: both definitions of cancer, and by skin type."""
-    records = answers.records
-    malignancy = answers.probabilities[:, [CLASSES.index(dx) for dx in ("akiec", "bcc", "mel")]].sum(axis=1)
-    scored = Scored(
-        malignant=np.array([record.malignant for record in records]),
-        malignancy=malignancy,
-        groups=np.array([record.patient_id for record in records]),
-    )
-    own = Scored(
-        malignant=scored.malignant & np.array([r.dx_original != PAD_HARMLESS_KERATOSIS for r in records]),
-        malignancy=malignancy,
-        groups=scored.groups,
-    )
-    figures: dict[str, Any] = {
-        "images": len(records),
+def _curves(scored: Scored) -> dict[str, Any]:
+    calibration = {"bins": reliability_bins(scored)}
+    if scored.probabilities is not None:
+        calibration["class_bins"] = class_reliability_bins(scored)
+    return {
+        "roc": roc_points(scored),
+        "precision_recall": precision_recall_points(scored),
+        "histogram": score_histogram(scored),
+        "calibration": calibration,
+    }
+
+
+def phone_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPLES) -> dict[str, Any]:
+    """Returns the figures of PAD-UFES-20's test patients: both definitions of cancer, and by group."""
+    scored = scored_malignancy(answers, by_patient=True)
+    keratosis = np.array([record.dx_original == PAD_HARMLESS_KERATOSIS for record in answers.records])
+    own = dataclasses.replace(scored, malignant=scored.malignant & ~keratosis)
+    skin_types = by_factor(scored, answers.records, {"": skin_type_group}, resamples).get("", {})
+    return {
+        "images": len(scored),
         "patients": len(set(scored.groups)),
         **with_intervals(scored, binary_figures, resamples),
+        **with_intervals(scored, calibration_figures, resamples),
         "pad_definition": with_intervals(own, binary_figures, resamples),
-        "operating_points": _operating_points(scored, bundle, resamples),
-        "skin_types": {},
-    }
-    for name, types in {"1-2": ("1.0", "2.0"), "3-4": ("3.0", "4.0"), "5-6": ("5.0", "6.0")}.items():
-        part = scored.take(np.array([record.skin_type in types for record in records]))
-        figures["skin_types"][name] = {
-            "images": len(part),
-            # Fewer than ten on one side give no figure worth printing.
-            **(
-                with_intervals(part, binary_figures, resamples) if _enough(part) else {"malignancy_auc": None}
-            ),
-        }
-    return figures
-
-
-def _enough(scored: Scored) -> bool:
-    return bool(min(scored.malignant.sum(), (~scored.malignant).sum()) >= 10)
-
-
-def _operating_points(scored: Scored, bundle: Bundle, resamples: int) -> dict[str, Any]:
-    thresholds = bundle.contract.thresholds
-    return {
-        name: {
-            "threshold": threshold,
-            **with_intervals(scored, operating_figures(threshold), resamples),
-        }
-        for name, threshold in (("signs", thresholds.signs), ("unsure", thresholds.unsure))
-    }
-
-
-def accepted(answers: Answers, bundle: Bundle) -> dict[str, Any]:
-    """Returns how many photos pass the unfamiliarity limit, with a Wilson interval (1927)."""
-    limit = bundle.contract.gate.unfamiliarity
-    if limit is None:
-        raise ValueError("the bundle has no unfamiliarity limit")
-    n, k = len(answers.records), int((answers.unfamiliarity <= limit).sum())
-    z, p = 1.96, k / n
-    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return {
-        "images": n,
-        "accepted": {
-            "value": p,
-            "low": float((middle - half) / scale),
-            "high": float((middle + half) / scale),
-        },
+        "operating_points": operating_points(scored, limits_of(contract, PHONE), resamples),
+        "outcomes": outcomes(scored, resamples),
+        "skin_types": {name: skin_types.get(name, NO_PHOTOS) for name in SKIN_TYPES},
+        "groups": by_factor(scored, answers.records, PHONE_FACTORS, resamples),
+        **_curves(scored),
     }
 
 
@@ -189,6 +143,9 @@ def measure(
     natural: Subset | None = None,
     isic2018: Subset | None = None,
     baseline_run: Path | None = None,
+    masks: Masks | None = None,
+    robustness_images: int = 0,
+    negatives: int = NEGATIVES,
     resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Measures a bundle on every test set that is given.
@@ -200,31 +157,55 @@ def measure(
         natural: Everyday photos that chose nothing.
         isic2018: Another dermoscopy set with the seven classes.
         baseline_run: A finished run of the origin's CNN.
+        masks: Outlines of HAM10000's lesions.
+        robustness_images: How many test photos are changed and looked at again.
+        negatives: How many pictures of each kind are drawn for the gate to refuse.
         resamples: How often the bootstrap draws.
 
     Returns:
         The tree of ``metrics.json``.
     """
-    loaded = load_bundle(bundle)
-    predictor = Predictor(loaded, [LiteRtRuntime(loaded.file("model.tflite"), loaded.contract)])
+    predictor = open_served(bundle)
+    contract = predictor.bundle.contract
     answers = predict(predictor, test)
     metrics: dict[str, Any] = {
-        "model_version": loaded.contract.version,
-        "test": dermoscopy_metrics(answers, loaded, resamples),
-        "gate": {"dermoscopy": accepted(answers, loaded)},
+        "model_version": contract.version,
+        "test": dermoscopy_metrics(answers, contract, resamples),
+        "gate": {
+            "dermoscopy": accepted(answers),
+            "negatives": negative_metrics(predictor, negatives),
+            "degraded": {},
+        },
         "baselines": {
             "write_up": {"accuracy": {"value": WRITE_UP_ACCURACY}},
             "always_benign": binary_baseline(np.zeros(len(test.records)), test.records, resamples),
         },
     }
+    box_of = crop_proposal()
+    if masks:
+        metrics["heat_map"] = heat_map_metrics(predictor, test, masks, resamples)
+        metrics["gate"]["skin_without_lesion"] = bare_skin_metrics(predictor, test, masks, resamples)
+        if box_of:
+            metrics["crop_proposal"] = coverage_metrics(predictor, test, masks, box_of, resamples)
+    if robustness_images:
+        metrics["robustness"] = robustness_metrics(predictor, test, robustness_images, resamples)
+        metrics["gate"]["degraded"]["dermoscopy"] = degraded_metrics(
+            predictor, test, robustness_images, resamples=resamples
+        )
     if phone:
         answers = predict(predictor, phone)
-        metrics["phone"] = phone_metrics(answers, loaded, resamples)
-        metrics["gate"]["phone"] = accepted(answers, loaded)
+        metrics["phone"] = phone_metrics(answers, contract, resamples)
+        metrics["gate"]["phone"] = accepted(answers)
+        if robustness_images:
+            metrics["gate"]["degraded"]["phone"] = degraded_metrics(
+                predictor, phone, robustness_images, by_patient=True, resamples=resamples
+            )
+        if box_of:
+            metrics["phone"]["crop_proposal"] = gain_metrics(predictor, phone, answers, box_of, resamples)
     if natural:
-        metrics["gate"]["natural"] = accepted(predict(predictor, natural), loaded)
+        metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
     if isic2018:
-        metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), loaded, resamples)
+        metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
     if baseline_run:
         malignancy = predict_seed_cnn(baseline_run, test)
         metrics["baselines"]["seed_cnn"] = binary_baseline(malignancy, test.records, resamples)
@@ -239,6 +220,9 @@ def predict_seed_cnn(run: Path, subset: Subset) -> np.ndarray:
     """
     import keras
 
+    from train.fit import CLASSIFIER, inputs
+    from train.models import SEED_CNN_SIZE
+
     pixels = inputs(subset, SEED_CNN_SIZE) / np.float32(255)
     first, second = (
         keras.saving.load_model(run / name, compile=False).predict(pixels, 64, verbose=0)[:, 0]
@@ -251,6 +235,8 @@ def predict_seed_cnn(run: Path, subset: Subset) -> np.ndarray:
 
 def write_metrics(bundle: Path, metrics: dict[str, Any]) -> None:
     """Writes ``metrics.json`` into a bundle and enters it in the contract."""
+    from train.export import add_file
+
     text = json.dumps(rounded(metrics), indent=1) + "\n"
     (bundle / METRICS).write_text(text, encoding="utf-8")
     add_file(bundle, METRICS)

@@ -2,9 +2,14 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests.train.made_spots import make_spots
+from train.dataset import Subset
+from train.masks import Masks
 
 Jpeg = Callable[..., bytes]
 
@@ -19,3 +24,9 @@ def jpeg() -> Jpeg:
         return file.getvalue()
 
     return make
+
+
+@pytest.fixture
+def spots(tmp_path: Path) -> tuple[Subset, Masks]:
+    """Six dark spots on white, five of them with a mask."""
+    return make_spots(tmp_path)

@@ -1,19 +1,20 @@
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from train.metrics import (
     Scored,
+    auc,
     binary_figures,
     calibration_figures,
     class_figures,
     confusion_counts,
-    operating_figures,
+    mean_with_interval,
     per_class_figures,
-    reliability_bins,
-    roc_points,
     rounded,
     score,
     threshold_for_sensitivity,
+    wilson,
     with_intervals,
 )
 from webapp.labels import CLASSES
@@ -66,12 +67,6 @@ def test_confusion_rows_are_the_truth():
     assert counts[CLASSES.index("mel")][CLASSES.index("nv")] == 0
 
 
-def test_operating_point_counts_what_is_at_the_threshold_as_flagged():
-    figures = operating_figures(0.5)(binary([0.5, 0.4, 0.6, 0.1], [True, True, False, False]))
-    assert figures["sensitivity"] == 0.5
-    assert figures["specificity"] == 0.5
-
-
 def test_threshold_is_the_highest_that_reaches_the_sensitivity():
     scored = binary([i / 100 for i in range(1, 101)] + [0.5], [True] * 100 + [False])
     threshold = threshold_for_sensitivity(scored, 0.95)
@@ -121,16 +116,26 @@ def test_calibration_error_of_honest_and_of_boastful_scores():
     assert honest < 0.02 < boastful
 
 
-def test_reliability_bins_leave_out_empty_ones_and_count_every_photo():
-    bins = reliability_bins(binary([0.01, 0.02, 0.99, 1.0], [False, True, True, True]))
-    assert [b["count"] for b in bins] == [2, 2]
-    assert bins[0]["observed"] == 0.5
+def test_auc_is_scikit_learns_with_ties():
+    rng = np.random.default_rng(3)
+    positive, scores = rng.random(500) < 0.3, rng.integers(0, 20, 500)
+    assert auc(positive, scores) == pytest.approx(roc_auc_score(positive, scores))
+    assert np.isnan(auc(np.ones(3, bool), np.arange(3)))
 
 
-def test_roc_runs_from_corner_to_corner():
-    points = roc_points(binary([0.1, 0.4, 0.35, 0.8], [False, False, True, True]))
-    assert (points["fpr"][0], points["tpr"][0]) == (0, 0)
-    assert (points["fpr"][-1], points["tpr"][-1]) == (1, 1)
+def test_mean_and_its_interval_are_those_of_the_bootstrap_over_groups():
+    rng = np.random.default_rng(4)
+    values, groups = rng.random(300), rng.integers(0, 60, 300).astype(str)
+    scored = Scored(malignant=values > 2, malignancy=values, groups=groups)
+    expected = with_intervals(scored, lambda part: {"mean": part.malignancy.mean()}, 2000, seed=1)["mean"]
+    assert mean_with_interval(values, groups, 2000) == pytest.approx(expected, abs=0.003)
+
+
+def test_wilson_interval_of_all_does_not_claim_certainty():
+    found = wilson(50, 50)
+    assert found["value"] == 1
+    assert 0.9 < found["low"] < 0.95
+    assert found["high"] == pytest.approx(1)
 
 
 def test_a_figure_that_cannot_be_computed_is_null_in_json():
