@@ -14,6 +14,7 @@ from webapp.contract import parse_contract
 from webapp.imaging import Box
 from webapp.labels import CLASSES
 from webapp.predictor import Prediction
+from webapp.quality import Quality
 
 CONTRACT: Final[Mapping[str, Any]] = {
     "schema": 1,
@@ -34,14 +35,20 @@ CONTRACT: Final[Mapping[str, Any]] = {
         "probabilities": "probabilities",
         "class_activation_maps": "class_activation_maps",
         "unfamiliarity": "unfamiliarity",
+        "phone": "phone",
+        "lesion_map": "lesion_map",
     },
     "classes": list(CLASSES),
     "temperature": 1.3,
     "training_prior": [1 / 7] * 7,
     "natural_prior": [0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02],
     "decision_weights": [1.0, 1.0, 1.0, 1.0, 3.0, 0.5, 1.0],
-    "thresholds": {"signs": 0.2, "unsure": 0.05},
-    "gate": {"unfamiliarity": 10.0},
+    "thresholds": {
+        "dermatoscope": {"signs": 0.2, "unsure": 0.05},
+        "phone": {"signs": 0.4, "unsure": 0.03},
+    },
+    "kind_limits": {"dermatoscope": 0.1, "phone": 0.9},
+    "gate": {"unfamiliarity": 10.0, "sharpness": 2.0, "brightness": 60.0, "glare": 0.15},
 }
 
 
@@ -79,6 +86,10 @@ METRICS: Final[Mapping[str, Any]] = {
         "images": 2298,
         "patients": 1373,
         "malignancy_auc": figure(0.8),
+        "operating_points": {
+            "signs": {"threshold": 0.4, "sensitivity": figure(0.78), "specificity": figure(0.6)},
+            "unsure": {"threshold": 0.03, "sensitivity": figure(0.93), "specificity": figure(0.4)},
+        },
         "skin_types": {
             "1-2": {"images": 1200, "malignancy_auc": figure(0.81)},
             "3-4": {"images": 300, "malignancy_auc": figure(0.78)},
@@ -93,7 +104,7 @@ def made_bundle() -> Bundle:
     return Bundle(Path("nowhere"), parse_contract(CONTRACT), METRICS)
 
 
-def made_prediction(malignancy: float, unfamiliarity: float = 1.0) -> Prediction:
+def made_prediction(malignancy: float, unfamiliarity: float = 1.0, phone: float = 0.0) -> Prediction:
     """Makes a prediction with a given malignancy; most of it melanoma, most of the rest mole."""
     shares = {"akiec": 0.1 * malignancy, "bcc": 0.2 * malignancy, "mel": 0.7 * malignancy}
     harmless = {"bkl": 0.2, "df": 0.05, "nv": 0.7, "vasc": 0.05}
@@ -106,6 +117,8 @@ def made_prediction(malignancy: float, unfamiliarity: float = 1.0) -> Prediction
         diagnosis="mel" if malignancy > 0.5 else "nv",
         activation_map=activation_map,
         unfamiliarity=unfamiliarity,
+        phone=phone,
+        quality=Quality(sharpness=6.0, brightness=180.0, glare=0.0),
     )
 
 

@@ -130,7 +130,6 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--isic2018", type=Path, help="the official ISIC 2018 Task 3 validation images, another test"
     )
-    evaluate.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
     evaluate.add_argument(
         "--robustness-images",
         type=int,

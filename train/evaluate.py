@@ -33,7 +33,7 @@ from train.gate import (
 )
 from train.groups import DERMOSCOPY_FACTORS, PHONE_FACTORS, SKIN_TYPES, by_factor, skin_type_group
 from train.heat_map import heat_map_metrics
-from train.judging import DERMATOSCOPE, PHONE, crop_proposal, limits_of
+from train.judging import crop_proposal, limits_of
 from train.masks import Masks
 from train.metrics import (
     METRICS,
@@ -50,7 +50,7 @@ from train.metrics import (
 )
 from train.proposals import coverage_metrics, gain_metrics
 from train.robustness import robustness_metrics
-from webapp.contract import Contract
+from webapp.contract import Contract, PhotoKind
 from webapp.labels import CLASSES
 
 # PAD's own definition counts actinic keratosis as harmless; ours counts it as cancer.
@@ -78,7 +78,7 @@ def dermoscopy_metrics(answers: Answers, contract: Contract, resamples: int = RE
             }
             for dx in CLASSES
         },
-        "operating_points": operating_points(scored, limits_of(contract, DERMATOSCOPE), resamples),
+        "operating_points": operating_points(scored, limits_of(contract, PhotoKind.DERMATOSCOPE), resamples),
         "outcomes": outcomes(scored, resamples),
         "groups": by_factor(scored, answers.records, DERMOSCOPY_FACTORS, resamples),
         "confusion": confusion_counts(scored),
@@ -110,7 +110,7 @@ def phone_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPL
         **with_intervals(scored, binary_figures, resamples),
         **with_intervals(scored, calibration_figures, resamples),
         "pad_definition": with_intervals(own, binary_figures, resamples),
-        "operating_points": operating_points(scored, limits_of(contract, PHONE), resamples),
+        "operating_points": operating_points(scored, limits_of(contract, PhotoKind.PHONE), resamples),
         "outcomes": outcomes(scored, resamples),
         "skin_types": {name: skin_types.get(name, NO_PHOTOS) for name in SKIN_TYPES},
         "groups": by_factor(scored, answers.records, PHONE_FACTORS, resamples),
@@ -185,8 +185,7 @@ def measure(
     if masks:
         metrics["heat_map"] = heat_map_metrics(predictor, test, masks, resamples)
         metrics["gate"]["skin_without_lesion"] = bare_skin_metrics(predictor, test, masks, resamples)
-        if box_of:
-            metrics["crop_proposal"] = coverage_metrics(predictor, test, masks, box_of, resamples)
+        metrics["crop_proposal"] = coverage_metrics(predictor, test, masks, box_of, resamples)
     if robustness_images:
         metrics["robustness"] = robustness_metrics(predictor, test, robustness_images, resamples)
         metrics["gate"]["degraded"]["dermoscopy"] = degraded_metrics(
@@ -200,8 +199,7 @@ def measure(
             metrics["gate"]["degraded"]["phone"] = degraded_metrics(
                 predictor, phone, robustness_images, by_patient=True, resamples=resamples
             )
-        if box_of:
-            metrics["phone"]["crop_proposal"] = gain_metrics(predictor, phone, answers, box_of, resamples)
+        metrics["phone"]["crop_proposal"] = gain_metrics(predictor, phone, answers, box_of, resamples)
     if natural:
         metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
     if isic2018:

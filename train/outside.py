@@ -6,7 +6,7 @@ from typing import Any
 
 from train.answers import Answers, scored_classes, scored_malignancy
 from train.decisions import operating_points, outcomes
-from train.judging import DERMATOSCOPE, limits_of
+from train.judging import limits_of
 from train.metrics import (
     RESAMPLES,
     Scored,
@@ -17,7 +17,7 @@ from train.metrics import (
     wilson,
     with_intervals,
 )
-from webapp.contract import Contract
+from webapp.contract import Contract, PhotoKind
 from webapp.labels import CLASSES
 
 
@@ -35,7 +35,7 @@ def outside_metrics(answers: Answers, contract: Contract, resamples: int = RESAM
         "cancers": int(scored.malignant.sum()),
         **with_intervals(scored, class_figures if by_class else binary_figures, resamples),
         "accepted": wilson(int((~answers.refused).sum()), len(scored)),
-        "operating_points": operating_points(scored, limits_of(contract, DERMATOSCOPE), resamples),
+        "operating_points": operating_points(scored, limits_of(contract, PhotoKind.DERMATOSCOPE), resamples),
         "outcomes": outcomes(scored, resamples),
     }
     if by_class:

@@ -42,14 +42,24 @@ def test_choices_survive_their_file(tmp_path):
     import dataclasses
     import json
 
-    from train.calibrate import CALIBRATION, FAMILIARITY, Choices, load_choices
-    from train.familiarity import fit_familiarity
-    from train.served import Calibration
+    from train.calibrate import CALIBRATION, HEADS, Choices, load_choices
+    from train.heads import LogisticHead
+    from train.served import Calibration, Heads, save_heads
+    from webapp.contract import Gate, KindLimits, PhotoKind, Thresholds
 
-    choices = Choices(192, 4, Calibration(1.2, FLAT, FLAT), FLAT, 0.2, 0.05, 3.5, {"val": 0.7})
-    familiarity = fit_familiarity(np.random.default_rng(0).normal(0, 1, (30, 10)), np.arange(30) % 3)
+    choices = Choices(
+        size=192,
+        views=4,
+        calibration=Calibration(1.2, FLAT, FLAT),
+        decision_weights=FLAT,
+        thresholds={PhotoKind.DERMATOSCOPE: Thresholds(0.2, 0.05), PhotoKind.PHONE: Thresholds(0.3, 0.1)},
+        kind_limits=KindLimits(0.1, 0.9),
+        gate=Gate(1.0, 2.0, 60.0, 0.15),
+        figures={"val": 0.7},
+    )
     (tmp_path / CALIBRATION).write_text(json.dumps(dataclasses.asdict(choices)))
-    np.savez(tmp_path / FAMILIARITY, **dataclasses.asdict(familiarity))
-    read, read_familiarity = load_choices(tmp_path)
+    head = LogisticHead(np.arange(10, dtype=np.float32), 0.5)
+    save_heads(tmp_path / HEADS, Heads(phone=head))
+    read, heads = load_choices(tmp_path)
     assert read == choices
-    assert np.array_equal(read_familiarity.means, familiarity.means)
+    assert np.array_equal(heads.phone.weights, head.weights)

@@ -35,10 +35,10 @@ def calibration():
     return Calibration(1.7, (0.1, 0.1, 0.2, 0.1, 0.2, 0.2, 0.1), (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02))
 
 
-def served(classifier, calibration, views=1, familiarity=None):
-    from train.served import build_served_model
+def served(classifier, calibration, views=1, with_features=False, **heads):
+    from train.served import Heads, build_served_model
 
-    return build_served_model(classifier, SIZE, calibration, familiarity, views)
+    return build_served_model(classifier, SIZE, calibration, Heads(**heads), views, with_features)
 
 
 def test_temperature_and_priors_are_inside_the_graph(classifier, calibration, photos):
@@ -69,12 +69,17 @@ def test_one_view_is_not_blind_to_flips(classifier, calibration, photos):
     assert np.abs(straight - flipped).max() > 1e-4
 
 
-def test_unfamiliarity_in_the_graph_is_the_one_that_was_fitted(classifier, calibration, photos):
-    from train.familiarity import fit_familiarity
+def test_heads_see_the_mean_of_the_views(classifier, calibration, photos):
+    from train.heads import LogisticHead
 
-    embeddings = served(classifier, calibration).predict(photos, verbose=0)["embedding"]
+    features = served(classifier, calibration, views=4, with_features=True).predict(photos, verbose=0)[
+        "features"
+    ]
     rng = np.random.default_rng(2)
-    seen = embeddings[0] + rng.normal(0, 0.1, (60, embeddings.shape[1]))
-    familiarity = fit_familiarity(seen, np.arange(60) % 3, components=16)
-    outputs = served(classifier, calibration, familiarity=familiarity).predict(photos, verbose=0)
-    assert outputs["unfamiliarity"][:, 0] == pytest.approx(familiarity.score(embeddings), rel=1e-3)
+    head = LogisticHead(rng.normal(0, 1, features.shape[-1]).astype(np.float32), 0.3)
+    outputs = served(classifier, calibration, views=4, phone=head, lesion_map=head).predict(photos, verbose=0)
+    assert "unfamiliarity" not in outputs
+    phone = 1 / (1 + np.exp(-head.logits(features.mean(axis=(1, 2)))))
+    assert outputs["phone"][:, 0] == pytest.approx(phone, abs=1e-4)
+    places = 1 / (1 + np.exp(-head.logits(features)))
+    assert outputs["lesion_map"][..., 0] == pytest.approx(places, abs=1e-4)

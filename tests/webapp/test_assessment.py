@@ -3,10 +3,11 @@ import itertools
 import pytest
 
 from webapp.assessment import VERDICTS, Answers, Outcome, Reason, assess, find_reasons
-from webapp.contract import Thresholds
+from webapp.contract import Gate, OperatingPoint, PhotoKind, Thresholds
 from webapp.predictor import Prediction
+from webapp.quality import Quality
 
-THRESHOLDS = Thresholds(signs=0.2, unsure=0.05)
+THRESHOLDS = OperatingPoint(PhotoKind.DERMATOSCOPE, Thresholds(signs=0.2, unsure=0.05))
 URGENCY = [Outcome.NO_SIGNS, Outcome.UNSURE, Outcome.SIGNS]
 EVERY_ANSWER = [Answers(*ticks) for ticks in itertools.product([False, True], repeat=3)]
 
@@ -29,8 +30,9 @@ def test_malignancy_decides(malignancy: float, outcome: Outcome, confidence: flo
 
 
 def test_with_one_threshold_nothing_is_unsure() -> None:
+    point = OperatingPoint(PhotoKind.PHONE, Thresholds(0.5, 0.5))
     for malignancy in (0.49, 0.5):
-        assessment = assess(Prediction(malignancy), Thresholds(0.5, 0.5), (), Answers())
+        assessment = assess(Prediction(malignancy), point, (), Answers())
         assert assessment.outcome is (Outcome.SIGNS if malignancy == 0.5 else Outcome.NO_SIGNS)
 
 
@@ -89,4 +91,24 @@ def test_every_reason_is_collected(
     limit: float | None,
     reasons: tuple[Reason, ...],
 ) -> None:
-    assert find_reasons(size, side, unfamiliarity, limit) == reasons
+    prediction = Prediction(0.5, unfamiliarity=unfamiliarity)
+    assert find_reasons(size, side, prediction, Gate(limit)) == reasons
+
+
+@pytest.mark.parametrize(
+    ("quality", "reasons"),
+    [
+        (Quality(sharpness=2.0, brightness=80.0, glare=0.1), ()),
+        (Quality(sharpness=1.9, brightness=80.0, glare=0.1), (Reason.BLURRED,)),
+        (Quality(sharpness=2.0, brightness=79.0, glare=0.1), (Reason.TOO_DARK,)),
+        (Quality(sharpness=2.0, brightness=80.0, glare=0.11), (Reason.GLARE,)),
+        (Quality(sharpness=0.0, brightness=0.0, glare=0.0), (Reason.TOO_DARK, Reason.BLURRED)),
+    ],
+)
+def test_a_bad_photo_is_refused_for_what_is_bad_about_it(
+    quality: Quality, reasons: tuple[Reason, ...]
+) -> None:
+    gate = Gate(sharpness=2.0, brightness=80.0, glare=0.1)
+    prediction = Prediction(0.01, quality=quality)
+    assert find_reasons((600, 450), 450, prediction, gate) == reasons
+    assert find_reasons((600, 450), 450, prediction, Gate()) == ()

@@ -54,6 +54,7 @@ def write_contract(file: Path, contract_name: str, sha256: str | None = None) ->
         "files": {file.name: listed},
         "outputs": {"probabilities": "probabilities"},
         "gate": None,
+        "kind_limits": None,
     }
     (file.parent / contract_name).write_text(json.dumps(contract))
 

@@ -19,7 +19,7 @@ from webapp import create_app
 from webapp.assessment import VERDICTS, Outcome
 from webapp.bundle import Bundle
 from webapp.config import Settings
-from webapp.contract import Gate, ModelFile, Thresholds
+from webapp.contract import Gate, ModelFile, Thresholds, same_for_all
 from webapp.labels import CLASSES
 from webapp.messages import STATUS_MESSAGES
 from webapp.predictor import Prediction
@@ -85,7 +85,8 @@ def own_model(make_app: AppMaker) -> FlaskClient:
         training_data=(),
         classes=(),
         files={"mine.h5": ModelFile("d" * 64, 12_000_000)},
-        thresholds=Thresholds(signs=0.5, unsure=0.5),
+        thresholds=same_for_all(Thresholds(signs=0.5, unsure=0.5)),
+        kind_limits=None,
         gate=Gate(),
     )
     bundle = Bundle(Path("nowhere"), bare, None, has_contract=False)

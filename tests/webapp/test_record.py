@@ -4,12 +4,12 @@ import pytest
 
 from tests.fakes import made_prediction
 from webapp.assessment import Answers, Reason, assess
-from webapp.contract import Thresholds
+from webapp.contract import OperatingPoint, PhotoKind, Thresholds
 from webapp.labels import CLASSES
 from webapp.predictor import Prediction
 from webapp.record import COLUMNS, Record
 
-THRESHOLDS = Thresholds(signs=0.2, unsure=0.05)
+THRESHOLDS = OperatingPoint(PhotoKind.DERMATOSCOPE, Thresholds(signs=0.2, unsure=0.05))
 NAMES = (
     "path",
     "outcome",
