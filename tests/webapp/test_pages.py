@@ -23,6 +23,7 @@ from webapp.contract import Gate, ModelFile, Thresholds, same_for_all
 from webapp.labels import CLASSES
 from webapp.messages import STATUS_MESSAGES
 from webapp.predictor import Prediction
+from webapp.quality import Quality
 
 ROOT = Path(__file__).parents[2]
 PREDICTIONS = {
@@ -262,6 +263,33 @@ def test_what_cannot_be_judged_shows_no_number_and_no_kind(results: dict[Outcome
     assert not page.select(".confidence, .diagnoses, .heat-map, .scale")
 
 
+def test_a_photo_of_bad_quality_is_told_what_is_bad_about_it(make_app: AppMaker, photo: bytes) -> None:
+    dim = dataclasses.replace(made_prediction(0.01), quality=Quality(1.0, 30.0, 0.5))
+    page = send(make_app(FixedPredictor(dim)).test_client(), photo)
+    assert words(page.h1).startswith(VERDICTS[Outcome.CANNOT_JUDGE])
+    assert [words(check.strong) for check in page.select(".checks .failed")] == [
+        "Too dark",
+        "Not sharp",
+        "Too much glare",
+    ]
+
+
+def test_a_phone_photo_is_held_against_the_limits_and_the_figures_of_phone_photos(
+    make_app: AppMaker, photo: bytes
+) -> None:
+    pages = {
+        phone: send(make_app(FixedPredictor(made_prediction(0.3, phone=phone))).test_client(), photo)
+        for phone in (0.0, 0.5, 1.0)
+    }
+    text = {phone: words(page.main) for phone, page in pages.items()}
+    verdicts = {phone: words(page.h1) for phone, page in pages.items()}
+    assert verdicts[0.0].startswith(VERDICTS[Outcome.SIGNS]) and "above 5%" in text[0.0]
+    assert verdicts[0.5].startswith(VERDICTS[Outcome.SIGNS]) and "above 3%" in text[0.5]
+    assert verdicts[1.0].startswith(VERDICTS[Outcome.UNSURE]) and "above 3%" in text[1.0]
+    assert "this setting flags 82" in text[0.0] and "through a skin microscope" in text[0.0]
+    assert "this setting flags 93" in text[1.0] and "on phone photos" in text[1.0]
+
+
 @pytest.mark.parametrize(
     ("size", "unfamiliarity", "failed"),
     [
@@ -277,7 +305,7 @@ def test_what_cannot_be_judged_says_why_and_offers_another_try(
     client = make_app(FixedPredictor(made_prediction(0.5, unfamiliarity))).test_client()
     page = send(client, to_bytes(render_lesion(1, *size), "JPEG"), "symptoms")
     assert [words(check.strong) for check in page.select(".checks .failed")] == failed
-    assert len(page.select(".checks li")) == 3
+    assert len(page.select(".checks li")) == 6
     assert all(words(check.p) for check in page.select(".checks .failed"))
     assert "Have it looked at within four weeks, whatever a photo shows." in words(page.select_one(".notice"))
     form = page.form

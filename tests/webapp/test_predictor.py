@@ -12,10 +12,11 @@ import pytest
 from tests.fakes import CONTRACT, made_bundle
 from tests.rendered import render_lesion
 from webapp.config import Settings
-from webapp.contract import parse_contract
+from webapp.contract import ModelOutputs, parse_contract
 from webapp.imaging import decode
 from webapp.labels import CLASSES
 from webapp.predictor import Prediction, Predictor, open_predictor, read_outputs
+from webapp.quality import measure_quality
 
 CONTRACT_PARSED = parse_contract(CONTRACT)
 
@@ -35,6 +36,8 @@ def outputs(probabilities: list[float]) -> dict[str, np.ndarray]:
         "unfamiliarity": np.array([[2.5]], np.float32),
         "class_activation_maps": maps,
         "probabilities": np.array([probabilities], np.float32),
+        "phone": np.array([[0.75]], np.float32),
+        "lesion_map": np.full((1, 2, 3, 1), 0.25, np.float32),
     }
 
 
@@ -53,6 +56,14 @@ class SlowRuntime:
         return outputs([0.1, 0.1, 0.1, 0.1, 0.1, 0.4, 0.1])
 
 
+class SeeingRuntime(SlowRuntime):
+    """Remembers what it was shown."""
+
+    def run(self, pixels: np.ndarray) -> Mapping[str, np.ndarray]:
+        self.pixels = pixels
+        return super().run(pixels)
+
+
 class BrokenRuntime:
     def run(self, pixels: np.ndarray) -> Mapping[str, np.ndarray]:
         raise RuntimeError("out of memory")
@@ -63,6 +74,8 @@ def test_outputs_are_read_by_name() -> None:
     assert prediction.probabilities == pytest.approx((0.02, 0.03, 0.2, 0.05, 0.15, 0.5, 0.05))
     assert prediction.malignancy == pytest.approx(0.02 + 0.03 + 0.15)
     assert prediction.unfamiliarity == 2.5
+    assert prediction.phone == 0.75
+    assert prediction.lesion_map is not None and prediction.lesion_map.shape == (2, 3)
 
 
 def test_decision_weights_choose_the_diagnosis() -> None:
@@ -86,15 +99,29 @@ def test_an_activation_map_that_is_alike_everywhere_is_empty() -> None:
 
 
 def test_what_a_model_does_not_have_is_none() -> None:
-    names = dataclasses.replace(CONTRACT_PARSED.outputs, class_activation_maps=None, unfamiliarity=None)
+    names = ModelOutputs(CONTRACT_PARSED.outputs.probabilities)
     prediction = read_outputs(outputs([1 / 7] * 7), dataclasses.replace(CONTRACT_PARSED, outputs=names))
     assert prediction.activation_map is None and prediction.unfamiliarity is None
+    assert prediction.lesion_map is None and prediction.phone is None
 
 
 @pytest.mark.parametrize("malignancy", [float("nan"), -0.01, 1.01])
 def test_a_malignancy_that_is_no_probability_is_never_answered(malignancy: float) -> None:
     with pytest.raises(ValueError, match="no probability"):
         Prediction(malignancy)
+
+
+@pytest.mark.parametrize("corrects", [True, False])
+def test_a_dark_photo_is_brightened_where_the_contract_says_so_and_its_darkness_still_known(
+    corrects: bool,
+) -> None:
+    runtime, bundle = SeeingRuntime(), made_bundle()
+    image_input = dataclasses.replace(bundle.contract.input, corrects_exposure=corrects)
+    bundle = dataclasses.replace(bundle, contract=dataclasses.replace(bundle.contract, input=image_input))
+    dark = render_lesion(1).point([value // 2 for value in range(256)] * 3)
+    prediction = Predictor(bundle, [runtime]).predict(dark)
+    assert prediction.quality is not None and prediction.quality.brightness < 130
+    assert (measure_quality(runtime.pixels[0]).brightness > 145) is corrects
 
 
 def test_more_threads_than_interpreters_wait_for_each_other() -> None:
