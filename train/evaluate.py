@@ -33,6 +33,7 @@ from train.gate import (
 )
 from train.groups import DERMOSCOPY_FACTORS, PHONE_FACTORS, SKIN_TYPES, by_factor, skin_type_group
 from train.heat_map import heat_map_metrics
+from train.history import training_history
 from train.judging import DERMATOSCOPE, PHONE, crop_proposal, limits_of
 from train.masks import Masks
 from train.metrics import (
@@ -143,6 +144,7 @@ def measure(
     natural: Subset | None = None,
     isic2018: Subset | None = None,
     baseline_run: Path | None = None,
+    runs: Sequence[Path] = (),
     masks: Masks | None = None,
     robustness_images: int = 0,
     negatives: int = NEGATIVES,
@@ -157,6 +159,7 @@ def measure(
         natural: Everyday photos that chose nothing.
         isic2018: Another dermoscopy set with the seven classes.
         baseline_run: A finished run of the origin's CNN.
+        runs: The runs that led to the bundle, first to last, for their logs.
         masks: Outlines of HAM10000's lesions.
         robustness_images: How many test photos are changed and looked at again.
         negatives: How many pictures of each kind are drawn for the gate to refuse.
@@ -206,6 +209,8 @@ def measure(
         metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
     if isic2018:
         metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
+    if runs:
+        metrics["training"] = training_history(runs)
     if baseline_run:
         malignancy = predict_seed_cnn(baseline_run, test)
         metrics["baselines"]["seed_cnn"] = binary_baseline(malignancy, test.records, resamples)
