@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from train import history
 from train.answers import Answers, open_served, predict, scored_classes, scored_malignancy
 from train.curves import (
     class_reliability_bins,
@@ -33,7 +34,6 @@ from train.gate import (
 )
 from train.groups import DERMOSCOPY_FACTORS, PHONE_FACTORS, SKIN_TYPES, by_factor, skin_type_group
 from train.heat_map import heat_map_metrics
-from train.history import training_history
 from train.judging import DERMATOSCOPE, PHONE, crop_proposal, limits_of
 from train.masks import Masks
 from train.metrics import (
@@ -210,7 +210,7 @@ def measure(
     if isic2018:
         metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
     if runs:
-        metrics["training"] = training_history(runs)
+        metrics["training"] = history.training_history(runs)
     if baseline_run:
         malignancy = predict_seed_cnn(baseline_run, test)
         metrics["baselines"]["seed_cnn"] = binary_baseline(malignancy, test.records, resamples)
