@@ -25,6 +25,7 @@ The steps in order, each reading what the one before it wrote:
   calibrate   choose temperature, weights and thresholds on validation
   export      write the served graph (Keras and LiteRT) and its contract into --bundle
   evaluate    measure the bundle on the test parts, once a release, into its metrics.json
+  leak        show what a split by image would have claimed (an aside, not part of "all")
   report      render README's table, the model card and the pictures from metrics.json
   all         split (if there is none yet), fit, calibrate, export, evaluate, report
 
@@ -33,6 +34,7 @@ example: the shipped network, from the start
   python -m train all --data data/ham10000 --run runs/lite0 --bundle webapp/bundle
 """
 
+LEAK = Path(__file__).parent / "leak.json"
 FAILURES = (DatasetError, DownloadError, splits.SplitError, BundleError)
 
 
@@ -150,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Measures the bundle on the test parts and writes its metrics.json; with --images and "
         "--labels, prints its figures on any labelled photos and writes nothing.",
     )
+    step.add_argument(
+        "--run",
+        type=Path,
+        nargs="+",
+        help="the folders of the runs that led to the bundle, first to last, for the training curves",
+    )
     step.add_argument("--images", type=Path, help="a folder of images of your own, with --labels")
     step.add_argument(
         "--labels",
@@ -165,9 +173,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     step.set_defaults(step=_evaluate)
 
+    step = steps.add_parser(
+        "leak",
+        parents=[data, run],
+        help="show what a split by image would have claimed",
+        description="Trains one short recipe twice, on the split by lesion and on one by image, and writes "
+        "what each claims into train/leak.json, which the report shows.",
+    )
+    step.add_argument(
+        "--stages", type=_stages, metavar="SIZExEPOCHS,…", help="of the short recipe (default: 96x4)"
+    )
+    step.add_argument("--batch-size", type=int, default=32, help="images a step (default: %(default)s)")
+    step.add_argument("--seed", type=int, default=0, help="seed of everything random (default: %(default)s)")
+    step.add_argument("--no-pretrained", action="store_true", help="start from random weights")
+    step.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
+    step.add_argument("--out", type=Path, default=LEAK, help="the file to write (default: train/leak.json)")
+    step.set_defaults(step=_leak)
+
     report = argparse.ArgumentParser(add_help=False)
     report.add_argument(
         "--readme", type=Path, help="a file whose marked parts are rendered anew (default: none)"
+    )
+    report.add_argument(
+        "--leak", type=Path, default=LEAK, help="what the step leak wrote (default: train/leak.json)"
     )
     step = steps.add_parser("report", parents=[bundle, report], help="render documents from metrics.json")
     step.set_defaults(step=_report)
@@ -346,12 +374,45 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         natural=_natural(arguments, 1),
         isic2018=Subset(isic2018, isic2018.records) if isic2018 else None,
         baseline_run=arguments.baseline_run,
+        runs=[arguments.run] if isinstance(arguments.run, Path) else arguments.run or (),
         masks=open_masks(arguments.masks) if arguments.masks else None,
         robustness_images=arguments.robustness_images,
         resamples=arguments.resamples,
     )
     write_metrics(arguments.bundle, metrics)
     print(f"the figures are in {arguments.bundle / 'metrics.json'}")
+
+
+def _leak(arguments: argparse.Namespace) -> None:
+    from train.fit import Recipe
+    from train.leak import STAGES, expected_minutes, leak, write_leak
+
+    collection = open_collection(arguments.data)
+    parts = splits.read_split(splits.HAM10000, arguments.split_file)
+    stages = arguments.stages or STAGES
+    size = max(size for size, _ in stages)
+    recipe = Recipe(
+        stages=stages,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+        validation_size=size,
+        validate_every=sum(epochs for _, epochs in stages),
+    )
+    training = sum(part == "train" for part in map(parts.get, (r.lesion_id for r in collection.records)))
+    print(f"two trainings: about {expected_minutes(training, stages):.0f} minutes on two cores")
+    found = leak(
+        collection,
+        parts,
+        recipe,
+        arguments.run,
+        pretrained=not arguments.no_pretrained,
+        resamples=arguments.resamples,
+    )
+    write_leak(found, arguments.out)
+    for name in ("by_lesion", "by_image"):
+        accuracy, balanced = (found[name][key]["value"] for key in ("accuracy", "balanced_accuracy"))
+        print(f"split {name.replace('_', ' ')}: accuracy {accuracy:.3f}, balanced accuracy {balanced:.3f}")
+    print(f"the comparison is in {arguments.out}")
 
 
 def _evaluate_outside(arguments: argparse.Namespace) -> None:
@@ -372,7 +433,7 @@ def _evaluate_outside(arguments: argparse.Namespace) -> None:
 def _report(arguments: argparse.Namespace) -> None:
     from train.report import report
 
-    report(arguments.bundle, arguments.readme)
+    report(arguments.bundle, arguments.readme, arguments.leak)
 
 
 def _all(arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from train import history
 from train.answers import Answers, open_served, predict, scored_classes, scored_malignancy
 from train.curves import (
     class_reliability_bins,
@@ -143,6 +144,7 @@ def measure(
     natural: Subset | None = None,
     isic2018: Subset | None = None,
     baseline_run: Path | None = None,
+    runs: Sequence[Path] = (),
     masks: Masks | None = None,
     robustness_images: int = 0,
     negatives: int = NEGATIVES,
@@ -157,6 +159,7 @@ def measure(
         natural: Everyday photos that chose nothing.
         isic2018: Another dermoscopy set with the seven classes.
         baseline_run: A finished run of the origin's CNN.
+        runs: The runs that led to the bundle, first to last, for their logs.
         masks: Outlines of HAM10000's lesions.
         robustness_images: How many test photos are changed and looked at again.
         negatives: How many pictures of each kind are drawn for the gate to refuse.
@@ -204,6 +207,8 @@ def measure(
         metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
     if isic2018:
         metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
+    if runs:
+        metrics["training"] = history.training_history(runs)
     if baseline_run:
         malignancy = predict_seed_cnn(baseline_run, test)
         metrics["baselines"]["seed_cnn"] = binary_baseline(malignancy, test.records, resamples)

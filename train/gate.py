@@ -11,11 +11,12 @@ from tqdm import tqdm
 
 from train.answers import Answers, Looks, scored_malignancy
 from train.dataset import Record, Subset
+from train.frames import in_true_aspect
 from train.judging import limits_for, refused
 from train.masks import Masks, sums_of
 from train.metrics import RESAMPLES, auc, mean_with_interval, wilson, with_intervals
 from train.negatives import KINDS, negatives
-from train.robustness import Change, answers_to, blurred, brightened, drawn, in_true_aspect
+from train.robustness import Change, answers_to, blurred, brightened, drawn
 from webapp.assessment import Outcome
 from webapp.imaging import Box
 

@@ -1,5 +1,6 @@
 """Whether the app's crop proposal holds the lesion, and whether the network gains by it."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -7,34 +8,36 @@ from PIL import Image
 from tqdm import tqdm
 
 from train.answers import Answers, Looks, predict_images, scored_malignancy
-from train.dataset import Subset, true_centre_square
+from train.dataset import Record, Subset
+from train.frames import in_true_aspect
 from train.judging import BoxOf
 from train.masks import Masks, covered
 from train.metrics import RESAMPLES, Scored, auc, mean_with_interval, with_intervals
 from webapp.imaging import Box, centre_square
-from webapp.predictor import Prediction
 
 COVERED: Final = 0.9  # of the lesion's area must lie in the box
 
 
-def seen_square(image: Image.Image, aspect: float | None) -> Box:
-    """Returns the part of a frame that the app looks at unasked, in pixels of the stored frame."""
-    return true_centre_square(image.width, image.height, aspect) or centre_square(*image.size)
+def proposed(predictor: Looks, frame: Image.Image, box_of: BoxOf) -> Box:
+    """Returns the square that the app proposes for a whole photo, in its pixels.
 
+    As the app does it: the network looks at the whole photo squeezed into its square, and the box that
+    it finds is made a true square inside the photo; the centre square where nothing is found.
 
-def proposed(prediction: Prediction, square: Box, box_of: BoxOf) -> Box:
-    """Returns the proposal in pixels of the frame; the whole square where nothing is proposed."""
-    shares = box_of(prediction)
+    Args:
+        predictor: The network.
+        frame: The photo in its true aspect.
+        box_of: The app's proposal.
+    """
+    width, height = frame.size
+    shares = box_of(predictor.predict(frame, (0.0, 0.0, float(width), float(height))))
     if shares is None:
-        return square
-    left, upper, right, lower = square
-    width, height = right - left, lower - upper
-    return (
-        left + shares[0] * width,
-        upper + shares[1] * height,
-        left + shares[2] * width,
-        upper + shares[3] * height,
-    )
+        return centre_square(width, height)
+    left, upper, right, lower = shares
+    side = min(max((right - left) * width, (lower - upper) * height), width, height)
+    x = min(max((left + right) / 2 * width, side / 2), width - side / 2)
+    y = min(max((upper + lower) / 2 * height, side / 2), height - side / 2)
+    return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
 def coverage_metrics(
@@ -43,23 +46,21 @@ def coverage_metrics(
     """Returns how often the proposed box covers the lesion, on whole frames.
 
     Beside it the same for a box of the same size in the frame's middle, which a proposal must beat,
-    and the box's area as a share of the square that the app sees unasked: one that takes everything
-    covers everything.
+    and the box's area as a share of the centre square: one that takes everything covers everything.
     """
     groups, hits, middle_hits, areas = [], [], [], []
     with_mask = sum(record.image_id in masks.members for record in subset.records)
     for record, image, mask in tqdm(masks.images(subset), "crop proposal", with_mask, disable=None):
         if not mask.any():
             continue
-        square = seen_square(image, record.aspect)
-        box = proposed(predictor.predict(image, square), square, box_of)
-        half_width, half_height = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
-        x, y = image.width / 2, image.height / 2
-        middle = x - half_width, y - half_height, x + half_width, y + half_height
+        frame = in_true_aspect(image, record.aspect)
+        outline = np.asarray(Image.fromarray(mask).resize(frame.size, Image.Resampling.NEAREST))
+        box = proposed(predictor, frame, box_of)
+        half, x, y = (box[2] - box[0]) / 2, frame.width / 2, frame.height / 2
         groups.append(record.lesion_id)
-        hits.append(covered(mask, box) >= COVERED)
-        middle_hits.append(covered(mask, middle) >= COVERED)
-        areas.append(4 * half_width * half_height / ((square[2] - square[0]) * (square[3] - square[1])))
+        hits.append(covered(outline, box) >= COVERED)
+        middle_hits.append(covered(outline, (x - half, y - half, x + half, y + half)) >= COVERED)
+        areas.append((2 * half / min(frame.size)) ** 2)
     tree: dict[str, Any] = {"covered": COVERED, "images": len(groups)}
     names = np.array(groups)
     for name, values in (("covers", hits), ("same_box_in_the_middle", middle_hits), ("area", areas)):
@@ -80,12 +81,12 @@ def gain_metrics(
         resamples: Of the bootstrap, which draws both answers of a patient at once.
     """
 
-    def looks() -> Any:
+    def photos() -> Iterator[tuple[Record, Image.Image, Box]]:
         for record, image in subset.images():
-            square = seen_square(image, record.aspect)
-            yield record, image, proposed(predictor.predict(image, square), square, box_of)
+            frame = in_true_aspect(image, record.aspect)
+            yield record, frame, proposed(predictor, frame, box_of)
 
-    cropped = predict_images(predictor, looks())
+    cropped = predict_images(predictor, photos())
     scored = scored_malignancy(plain, by_patient=True)
     # Both scores of a photo travel through the bootstrap side by side.
     both = Scored(

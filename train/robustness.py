@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from train.answers import Answers, Looks, predict_images, scored_malignancy
 from train.dataset import Record, Subset
+from train.frames import in_true_aspect, seen_square
 from train.metrics import RESAMPLES, Scored, auc, mean_with_interval, with_intervals
-from train.proposals import seen_square
 from webapp.imaging import model_input
 
 PHOTOS: Final = 500
@@ -73,15 +73,6 @@ SYMMETRIES: Final[Mapping[str, Callable[[np.ndarray], np.ndarray]]] = {
     "half_turn": lambda pixels: np.rot90(pixels, 2),
     "three_quarter_turn": lambda pixels: np.rot90(pixels, 3),
 }
-
-
-def in_true_aspect(image: Image.Image, aspect: float | None) -> Image.Image:
-    """Undoes a squash by scaling up, so that a rotation turns shapes without bending them."""
-    if aspect is None:
-        return image
-    size = max(image.size)
-    shape = (round(size * aspect), size) if aspect >= 1 else (size, round(size / aspect))
-    return image.resize(shape, Image.Resampling.BICUBIC)
 
 
 def drawn(subset: Subset, count: int, seed: int = 0) -> Subset:

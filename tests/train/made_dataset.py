@@ -1,7 +1,11 @@
 """A tiny HAM10000 in the official layout, its pictures rendered by code."""
 
 import csv
+import io
+import zipfile
 from pathlib import Path
+
+from PIL import Image, ImageDraw
 
 from tests.rendered import render_lesion
 from webapp.labels import CLASSES
@@ -35,3 +39,16 @@ def make_dataset(folder: Path, lesions_per_class: int = 6, images_per_lesion: in
         writer.writeheader()
         writer.writerows(rows)
     return folder
+
+
+def make_masks(folder: Path) -> Path:
+    """Writes a zip of masks beside a dataset of :func:`make_dataset`: a small disc in the middle of each."""
+    file = io.BytesIO()
+    mask = Image.new("1", (80, 60))
+    ImageDraw.Draw(mask).ellipse((30, 20, 50, 40), fill=1)
+    mask.save(file, "PNG")
+    archive = folder.with_name("masks.zip")
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for photo in sorted(folder.glob("*/*.jpg")):
+            zipped.writestr(f"{photo.stem}_segmentation.png", file.getvalue())
+    return archive

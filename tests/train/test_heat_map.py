@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.train.dark_predictor import DarkPredictor
 from tests.train.made_spots import ellipse
@@ -7,7 +8,7 @@ from train.answers import predict
 from train.dataset import DatasetError
 from train.heat_map import OFF_CENTRE, heat_map_metrics, off_centre_crop, pointing
 from train.masks import covered, open_masks, sums_of
-from train.proposals import coverage_metrics, gain_metrics
+from train.proposals import coverage_metrics, gain_metrics, proposed
 
 
 @pytest.mark.parametrize("aspect", [4 / 3, 1, 3 / 4])
@@ -83,3 +84,23 @@ def test_a_proposal_around_the_dark_place_beats_the_middle(spots):
 def test_what_is_no_zip_of_masks_is_named(tmp_path):
     with pytest.raises(DatasetError, match="masks"):
         open_masks(tmp_path / "masks.zip")
+
+
+@pytest.mark.parametrize("shares", [(0.9, 0.9, 1.0, 1.0), (0.0, 0.2, 0.1, 0.8), (0.1, 0.1, 0.95, 0.95)])
+def test_a_proposal_is_a_true_square_inside_the_photo_around_what_was_found(shares):
+    frame = Image.new("RGB", (400, 300))
+    left, upper, right, lower = proposed(DarkPredictor(), frame, lambda prediction: shares)
+    assert right - left == pytest.approx(lower - upper)
+    assert 0 <= left < right <= 400
+    assert 0 <= upper < lower <= 300
+    assert left <= (shares[0] + shares[2]) / 2 * 400 <= right
+    assert upper <= (shares[1] + shares[3]) / 2 * 300 <= lower
+
+
+def test_without_a_find_the_proposal_is_the_centre_square():
+    assert proposed(DarkPredictor(), Image.new("RGB", (400, 300)), lambda prediction: None) == (
+        50,
+        0,
+        350,
+        300,
+    )

@@ -1,13 +1,15 @@
 """The whole road, from official-looking images to a bundle that the web app serves, in small."""
 
 import json
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from tests.rendered import render_lesion
-from tests.train.made_dataset import make_dataset
+from tests.train.made_dataset import make_dataset, make_masks
 from train.__main__ import main
 from train.dataset import Subset, open_collection
 from train.metrics import METRICS
@@ -48,6 +50,7 @@ def bundle(data: Path, baseline: Path, tmp_path_factory: pytest.TempPathFactory)
         *("--data", str(data), "--split-file", str(data.parent / "split.csv")),
         *("--run", str(baseline.parent / "lite0"), "--bundle", str(folder), "--readme", str(readme)),
         *("--size", "64", "--views", "4", "--version", "9.9.9", "--baseline-run", str(baseline)),
+        *("--masks", str(make_masks(data)), "--robustness-images", "4", "--resamples", "50"),
     ]
     assert main(["all", *arguments, *RECIPE]) == 0
     return folder
@@ -79,6 +82,28 @@ def test_metrics_hold_every_network_with_intervals(bundle):
     )
 
 
+def test_metrics_hold_what_the_app_does_with_other_photos(bundle):
+    metrics = json.loads((bundle / METRICS).read_text())
+    assert metrics["robustness"]["images"] == 4
+    assert 0 <= metrics["robustness"]["symmetries"]["all"]["value"] <= 1
+    assert 0 < metrics["heat_map"]["images"] <= metrics["test"]["images"]
+    assert metrics["gate"]["negatives"]["text"]["images"] > 0
+    assert metrics["gate"]["skin_without_lesion"]["images"] > 0
+    assert [step["step"] for step in metrics["gate"]["degraded"]["dermoscopy"]["blur"]]
+    ends = metrics["test"]["outcomes"]["cancer"]
+    assert sum(share["value"] for share in ends.values()) == pytest.approx(1, abs=1e-4)
+    assert metrics["training"]["epoch"] == [1, 2]
+
+
+def test_the_pictures_are_well_formed_and_the_model_card_shows_them(bundle):
+    card = (bundle / "MODEL_CARD.md").read_text()
+    drawn = {file.stem for file in (bundle / "report").iterdir()}
+    assert {"roc", "confusion", "reliability", "training_loss", "by_age", "robustness"} <= drawn
+    assert set(re.findall(r"\(report/(\w+)\.svg\)", card)) == drawn
+    for name in drawn:
+        ElementTree.fromstring((bundle / "report" / f"{name}.svg").read_text())
+
+
 def test_report_renders_readme_and_model_card(bundle):
     readme = (bundle.parent / "README.md").read_text()
     assert "old" not in readme
@@ -86,6 +111,20 @@ def test_report_renders_readme_and_model_card(bundle):
     assert "70.8 %" in readme
     assert readme.endswith("<!-- end results -->\n")
     assert "# Model card: Skin Cancer Detector 9.9.9" in (bundle / "MODEL_CARD.md").read_text()
+
+
+def test_leak_scores_the_same_recipe_on_both_splits(tmp_path, capsys):
+    twice = make_dataset(tmp_path / "twice", lesions_per_class=6, images_per_lesion=2)
+    split, out = tmp_path / "split.csv", tmp_path / "leak.json"
+    arguments = ["--data", str(twice), "--split-file", str(split)]
+    assert main(["split", *arguments]) == 0
+    arguments += ["--run", str(tmp_path / "runs"), "--stages", "64x1", "--batch-size", "16"]
+    assert main(["leak", *arguments, "--resamples", "10", "--out", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["by_lesion"]["seen_in_training"] == 0
+    assert found["by_image"]["seen_in_training"] > 0.3
+    assert 0 <= found["by_image"]["balanced_accuracy"]["value"] <= 1
+    assert "minutes" in capsys.readouterr().out
 
 
 def test_run_folder_says_how_it_was_made(bundle, baseline):

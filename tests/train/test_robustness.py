@@ -5,12 +5,12 @@ from PIL import Image, ImageDraw
 from tests.rendered import render_lesion
 from tests.train.dark_predictor import DarkPredictor
 from train.dataset import Collection, Record, Subset
+from train.frames import in_true_aspect
 from train.robustness import (
     CHANGES,
     SYMMETRIES,
     brightened,
     drawn,
-    in_true_aspect,
     robustness_metrics,
     rotated,
     shrunk,

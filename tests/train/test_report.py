@@ -1,0 +1,91 @@
+import json
+import re
+
+import pytest
+
+from tests.fakes import CONTRACT, METRICS, figure
+from train.report import ReportError, percent, render_marked, report
+from train.report import figure as in_words
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A bundle of the time before most figures were measured."""
+    metrics = {
+        **METRICS,
+        "gate": {"dermoscopy": {"images": 1503, "accepted": figure(0.97)}},
+        "baselines": {
+            "write_up": {"accuracy": {"value": 0.7079}},
+            "always_benign": {
+                name: figure(0.5) for name in ("accuracy", "balanced_accuracy", "malignancy_auc")
+            },
+        },
+    }
+    point = {"threshold": 0.2} | {
+        name: figure(0.9) for name in ("sensitivity", "specificity", "melanoma_sensitivity")
+    }
+    metrics["test"] = {
+        **metrics["test"],
+        "binary": {name: figure(0.8) for name in ("accuracy", "balanced_accuracy", "loss")},
+        "operating_points": {"signs": point, "unsure": point},
+    }
+    metrics["phone"] = {
+        **metrics["phone"],
+        "operating_points": {"signs": point, "unsure": point},
+        "pad_definition": {"malignancy_auc": figure(0.7)},
+    }
+    (tmp_path / "contract.json").write_text(json.dumps(CONTRACT))
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    return tmp_path
+
+
+def test_figures_in_words():
+    assert percent({"value": 0.708, "low": 0.681, "high": 0.732}) == "70.8 % (68.1–73.2)"
+    assert percent({"value": 0.708, "low": 0.681, "high": 0.732}, interval=False) == "70.8 %"
+    assert in_words({"value": -0.01, "low": -0.02, "high": 0.005}) == "−0.010 (−0.020 to 0.005)"
+    assert in_words({"value": 0.7}) == "0.700"
+    assert percent(None) == percent({"value": None}) == "too few photos"
+
+
+def test_an_older_bundle_gives_a_shorter_card_with_every_heading(bundle):
+    report(bundle, leak=bundle / "leak.json")
+    card = (bundle / "MODEL_CARD.md").read_text()
+    headings = re.findall(r"^## (.+)$", card, re.MULTILINE)
+    assert headings == [
+        *("Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data"),
+        *("Quantitative analyses", "Ethical considerations", "Caveats and recommendations", "CLEAR Derm"),
+    ]
+    assert "Changed photos" not in card
+    assert "split by image would" not in card
+    assert "\n\n\n" not in card
+    assert "more information needed" not in card.lower()
+
+
+def test_every_picture_in_the_card_is_there_and_old_ones_go(bundle):
+    (bundle / "report").mkdir()
+    (bundle / "report" / "of_an_earlier_report.svg").write_text("<svg/>")
+    report(bundle)
+    shown = set(re.findall(r"\(report/(\w+)\.svg\)", (bundle / "MODEL_CARD.md").read_text()))
+    assert (
+        shown == {file.stem for file in (bundle / "report").iterdir()} == {"roc", "reliability", "confusion"}
+    )
+
+
+def test_the_leak_is_shown_where_it_was_measured(bundle):
+    names = ("accuracy", "balanced_accuracy", "malignancy_auc", "melanoma_auc")
+    claimed, honest = ({name: figure(value) for name in names} for value in (0.9, 0.6))
+    leak = {
+        "recipe": {"model": "lite0", "stages": [[96, 4]], "seed": 0},
+        "by_lesion": {"images": 9, "seen_in_training": 0.0, **honest},
+        "by_image": {"images": 9, "seen_in_training": 0.39, **claimed},
+    }
+    (bundle / "leak.json").write_text(json.dumps(leak))
+    report(bundle, leak=bundle / "leak.json")
+    card = (bundle / "MODEL_CARD.md").read_text()
+    assert "4 epochs at 96 px" in card
+    assert "| by image | 39.0 % | 90.0 % (88.0–92.0)" in card
+
+
+def test_a_document_without_a_mark_is_refused():
+    with pytest.raises(ReportError, match="mark"):
+        render_marked("# Nothing to render", {})
