@@ -42,10 +42,10 @@ def make_dataset(folder: Path, lesions_per_class: int = 6, images_per_lesion: in
 
 
 def make_masks(folder: Path) -> Path:
-    """Writes a zip of masks beside a dataset of :func:`make_dataset`: a small disc in the middle of each."""
+    """Writes a zip of masks beside a dataset of :func:`make_dataset`: an oval in one quarter of each."""
     file = io.BytesIO()
     mask = Image.new("1", (80, 60))
-    ImageDraw.Draw(mask).ellipse((30, 20, 50, 40), fill=1)
+    ImageDraw.Draw(mask).ellipse((10, 2, 40, 30), fill=1)
     mask.save(file, "PNG")
     archive = folder.with_name("masks.zip")
     with zipfile.ZipFile(archive, "w") as zipped:

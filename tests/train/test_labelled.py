@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from tests.fakes import CONTRACT
 from tests.rendered import render_lesion
 from tests.train.dark_predictor import DarkPredictor
 from train.__main__ import main
 from train.answers import predict
 from train.dataset import DatasetError, Subset
+from train.judging import limits_of
 from train.labelled import open_labelled
 from train.outside import outside_metrics, table
 from webapp.bundle import BUNDLE_FOLDER
@@ -120,7 +120,8 @@ def test_figures_of_the_seven_diagnoses(open_with):
     figures = outside_metrics(answers, predictor.bundle.contract, 20)
     assert figures["accuracy"]["value"] == pytest.approx(2 / 3)  # vasc is taken for nv
     assert figures["malignancy_auc"]["value"] == 1
-    assert figures["operating_points"]["signs"]["threshold"] == CONTRACT["thresholds"]["signs"]
+    limits = limits_of(predictor.bundle.contract, "dermatoscope")
+    assert figures["operating_points"]["signs"]["threshold"] == limits.signs
     assert figures["accepted"]["value"] == 0  # photos of one colour, 30 pixels high
     text = table(figures)
     assert "3 images of 3 lesions, 1 images of cancers" in text
