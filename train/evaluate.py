@@ -34,7 +34,7 @@ from train.gate import (
 )
 from train.groups import DERMOSCOPY_FACTORS, PHONE_FACTORS, SKIN_TYPES, by_factor, skin_type_group
 from train.heat_map import heat_map_metrics
-from train.judging import crop_proposal, limits_of
+from train.judging import limits_of
 from train.masks import Masks
 from train.metrics import (
     METRICS,
@@ -184,11 +184,10 @@ def measure(
             "always_benign": binary_baseline(np.zeros(len(test.records)), test.records, resamples),
         },
     }
-    box_of = crop_proposal()
     if masks:
         metrics["heat_map"] = heat_map_metrics(predictor, test, masks, resamples)
         metrics["gate"]["skin_without_lesion"] = bare_skin_metrics(predictor, test, masks, resamples)
-        metrics["crop_proposal"] = coverage_metrics(predictor, test, masks, box_of, resamples)
+        metrics["crop_proposal"] = coverage_metrics(predictor, test, masks, resamples)
     if robustness_images:
         metrics["robustness"] = robustness_metrics(predictor, test, robustness_images, resamples)
         metrics["gate"]["degraded"]["dermoscopy"] = degraded_metrics(
@@ -202,7 +201,7 @@ def measure(
             metrics["gate"]["degraded"]["phone"] = degraded_metrics(
                 predictor, phone, robustness_images, by_patient=True, resamples=resamples
             )
-        metrics["phone"]["crop_proposal"] = gain_metrics(predictor, phone, answers, box_of, resamples)
+        metrics["phone"]["crop_proposal"] = gain_metrics(predictor, phone, answers, resamples)
     if natural:
         metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
     if isic2018:

@@ -3,20 +3,13 @@
 The only place where measuring asks the contract for them, so that the figures follow the app.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from PIL import Image
 
-from webapp import crop_proposal as proposals
 from webapp.assessment import find_reasons
 from webapp.contract import Contract, PhotoKind, Thresholds
 from webapp.imaging import Box, centre_square
 from webapp.predictor import Prediction
-
-BoxOf = Callable[[Prediction], Box | None]
-"""Proposes the part of the seen square that holds the spot: left, upper, right and lower edge as shares
-(0–1) of that square; ``None`` where there is nothing to propose."""
 
 
 def limits_of(contract: Contract, kind: PhotoKind) -> Thresholds:
@@ -46,8 +39,3 @@ def refused(image: Image.Image, prediction: Prediction, contract: Contract, box:
 def lesion_map(prediction: Prediction) -> np.ndarray | None:
     """Returns the network's map of the lesion, ``float (height, width)``, 0–1, where it has one."""
     return prediction.lesion_map
-
-
-def crop_proposal() -> BoxOf:
-    """Returns the app's crop proposal."""
-    return proposals.box_of

@@ -1,7 +1,7 @@
 """Whether the app's crop proposal holds the lesion, and whether the network gains by it."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from PIL import Image
@@ -10,38 +10,22 @@ from tqdm import tqdm
 from train.answers import Answers, Looks, predict_images, scored_malignancy
 from train.dataset import Record, Subset
 from train.frames import in_true_aspect
-from train.judging import BoxOf
 from train.masks import Masks, covered
 from train.metrics import RESAMPLES, Scored, auc, mean_with_interval, with_intervals
-from webapp.imaging import Box, centre_square
+from webapp.crop_proposal import propose_box
+from webapp.imaging import Box, Photo
+from webapp.predictor import Predictor
 
 COVERED: Final = 0.9  # of the lesion's area must lie in the box
 
 
-def proposed(predictor: Looks, frame: Image.Image, box_of: BoxOf) -> Box:
-    """Returns the square that the app proposes for a whole photo, in its pixels.
-
-    As the app does it: the network looks at the whole photo squeezed into its square, and the box that
-    it finds is made a true square inside the photo; the centre square where nothing is found.
-
-    Args:
-        predictor: The network.
-        frame: The photo in its true aspect.
-        box_of: The app's proposal.
-    """
-    width, height = frame.size
-    shares = box_of(predictor.predict(frame, (0.0, 0.0, float(width), float(height))))
-    if shares is None:
-        return centre_square(width, height)
-    left, upper, right, lower = shares
-    side = min(max((right - left) * width, (lower - upper) * height), width, height)
-    x = min(max((left + right) / 2 * width, side / 2), width - side / 2)
-    y = min(max((upper + lower) / 2 * height, side / 2), height - side / 2)
-    return x - side / 2, y - side / 2, x + side / 2, y + side / 2
+def proposed(predictor: Looks, frame: Image.Image) -> Box:
+    """Returns the square that the app proposes for a whole photo in its true aspect, in its pixels."""
+    return propose_box(cast(Predictor, predictor), Photo(frame, "PNG", frame.size))
 
 
 def coverage_metrics(
-    predictor: Looks, subset: Subset, masks: Masks, box_of: BoxOf, resamples: int = RESAMPLES
+    predictor: Looks, subset: Subset, masks: Masks, resamples: int = RESAMPLES
 ) -> dict[str, Any]:
     """Returns how often the proposed box covers the lesion, on whole frames.
 
@@ -55,7 +39,7 @@ def coverage_metrics(
             continue
         frame = in_true_aspect(image, record.aspect)
         outline = np.asarray(Image.fromarray(mask).resize(frame.size, Image.Resampling.NEAREST))
-        box = proposed(predictor, frame, box_of)
+        box = proposed(predictor, frame)
         half, x, y = (box[2] - box[0]) / 2, frame.width / 2, frame.height / 2
         groups.append(record.lesion_id)
         hits.append(covered(outline, box) >= COVERED)
@@ -69,7 +53,7 @@ def coverage_metrics(
 
 
 def gain_metrics(
-    predictor: Looks, subset: Subset, plain: Answers, box_of: BoxOf, resamples: int = RESAMPLES
+    predictor: Looks, subset: Subset, plain: Answers, resamples: int = RESAMPLES
 ) -> dict[str, Any]:
     """Returns the malignancy AUC with the proposal and without it, and the difference.
 
@@ -77,14 +61,13 @@ def gain_metrics(
         predictor: The network.
         subset: Phone photos, patients drawn together.
         plain: Its answers for them as they are.
-        box_of: The app's proposal.
         resamples: Of the bootstrap, which draws both answers of a patient at once.
     """
 
     def photos() -> Iterator[tuple[Record, Image.Image, Box]]:
         for record, image in subset.images():
             frame = in_true_aspect(image, record.aspect)
-            yield record, frame, proposed(predictor, frame, box_of)
+            yield record, frame, proposed(predictor, frame)
 
     cropped = predict_images(predictor, photos())
     scored = scored_malignancy(plain, by_patient=True)
