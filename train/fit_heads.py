@@ -1,6 +1,6 @@
 """Fits the heads of :mod:`train.heads` and the unfamiliarity score, and chooses the score's limits."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,8 @@ import numpy as np
 from train.augment import random_view
 from train.dataset import Subset, load_frames, true_centre_square
 from train.familiarity import Unfamiliarity, fit_familiarity
+from train.frames import in_true_aspect
+from train.gate import BARE_SIDES, bare_skin
 from train.heads import LogisticHead, fit_head
 from train.masks import Masks
 from train.negatives import KINDS, negatives
@@ -25,6 +27,8 @@ RENDERED_OF_EACH_KIND: Final = 40
 ACCEPT_DERMOSCOPY: Final = 0.995
 ACCEPT_PHONE: Final = 0.985
 LESION_MAP_PHOTOS: Final = 800
+BARE_SKIN_PHOTOS: Final = 1200
+"""Whose margins are shown to the outlier head: skin alone is no spot. Not every one has room for that."""
 
 Network = Callable[[np.ndarray], dict[str, np.ndarray]]
 """From ``uint8 (count, size, size, 3)`` to the outputs of :func:`train.served.build_served_model`."""
@@ -113,7 +117,7 @@ def _embed(network: Network, train: Subset, val: Subset, size: int, others: Phot
         return np.empty((0, 1280), np.float32) if subset is None else embed(views(subset))
 
     familiar = _some(train, FAMILIAR_PHOTOS)
-    dermoscopy = embed(random_views(familiar, size, 1, seed=0))
+    dermoscopy, classes = embed(random_views(familiar, size, 1, seed=0)), familiar.classes
     rendered, rendered_val = (
         embed(
             correct_exposure(model_input(image, size))
@@ -130,15 +134,42 @@ def _embed(network: Network, train: Subset, val: Subset, size: int, others: Phot
         outliers = np.concatenate([rendered, *(embed(v) for v in views)])
         held_out = Subset(others.natural.collection, records[3::4])
         outliers_val = np.concatenate([rendered_val, embed(plain_views(held_out, size))])
+    if others.masks:
+        bare = [
+            correct_exposure(model_input(image, size))
+            for _, image in bare_skin(_some(train, BARE_SKIN_PHOTOS), others.masks, seed=1)
+        ]
+        if bare:
+            outliers = np.concatenate([outliers, embed(bare)])
+            # Margins are small crops, and soft: lesions of the same size keep that from telling them apart.
+            masked = tuple(r for r in train.records if r.image_id in others.masks.members)
+            close = _some(Subset(train.collection, masked), len(bare))
+            dermoscopy = np.concatenate([dermoscopy, embed(_close_views(close, others.masks, size))])
+            classes = np.concatenate([classes, close.classes])
     return Embedded(
         dermoscopy=dermoscopy,
-        dermoscopy_classes=familiar.classes,
+        dermoscopy_classes=classes,
         dermoscopy_val=embed(plain_views(val, size)),
         phone=embed_any(others.phone_train, lambda s: random_views(s, size, VIEWS_OF_FEW, seed=2)),
         phone_val=embed_any(others.phone_val, lambda s: plain_views(s, size)),
         outliers=outliers,
         outliers_val=outliers_val,
     )
+
+
+def _close_views(subset: Subset, masks: Masks, size: int) -> Iterator[np.ndarray]:
+    """Yields squares as small as :func:`train.gate.bare_skin`'s, on the lesion instead of beside it."""
+    rng = np.random.default_rng(3)
+    for record, image, mask in masks.images(subset):
+        frame = in_true_aspect(image, record.aspect)
+        rows, columns = np.nonzero(mask) if mask.any() else np.nonzero(~mask)
+        side = float(rng.choice(BARE_SIDES)) * min(frame.size)
+        middles = (columns.mean() / mask.shape[1], rows.mean() / mask.shape[0])
+        left, upper = (
+            float(np.clip(middle * whole - side / 2, 0, whole - side))
+            for middle, whole in zip(middles, frame.size, strict=True)
+        )
+        yield correct_exposure(model_input(frame, size, (left, upper, left + side, upper + side)))
 
 
 def fit_unfamiliarity(embedded: Embedded) -> tuple[Unfamiliarity, dict[str, float]]:
