@@ -1,6 +1,8 @@
 """What the app would say to the photos of a test set, photo by photo."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +17,7 @@ from train.metrics import Scored, score
 from webapp.bundle import Bundle, load_bundle
 from webapp.imaging import Box
 from webapp.labels import CLASSES, MALIGNANT_INDICES
-from webapp.predictor import Prediction, Predictor
+from webapp.predictor import INTERPRETERS, Prediction, Predictor
 from webapp.runtimes import LiteRtRuntime
 
 
@@ -26,6 +28,10 @@ class Looks(Protocol):
     def bundle(self) -> Bundle: ...
 
     def predict(self, image: Image.Image, box: Box | None = None) -> Prediction: ...
+
+
+Look = tuple[Record, Image.Image, Box | None]
+"""A photo and the part to look at; ``None`` is the centre square."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class Answers:
 def open_served(bundle: Path) -> Predictor:
     """Opens a bundle as the app does: its LiteRT file, checked against its contract."""
     loaded = load_bundle(bundle)
-    return Predictor(loaded, [LiteRtRuntime(loaded.file("model.tflite"), loaded.contract)])
+    export = loaded.file("model.tflite")
+    return Predictor(loaded, [LiteRtRuntime(export, loaded.contract) for _ in range(INTERPRETERS)])
 
 
 def predict(predictor: Looks, subset: Subset) -> Answers:
@@ -64,12 +71,11 @@ def predict(predictor: Looks, subset: Subset) -> Answers:
     )
 
 
-def predict_images(predictor: Looks, photos: Iterable[tuple[Record, Image.Image, Box | None]]) -> Answers:
-    """Runs photos through a predictor, each with the part to look at (``None``: the centre square)."""
+def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
+    """Runs photos through a predictor."""
     records, probabilities, limits, turned_away = [], [], [], []
     contract = predictor.bundle.contract
-    for record, image, box in photos:
-        prediction = predictor.predict(image, box)
+    for (record, image, box), prediction in _looked_at(predictor, photos):
         records.append(record)
         probabilities.append(prediction.probabilities)
         limit = limits_for(prediction, contract)
@@ -81,6 +87,20 @@ def predict_images(predictor: Looks, photos: Iterable[tuple[Record, Image.Image,
         np.array(limits, np.float64).reshape(-1, 2),
         np.array(turned_away, bool),
     )
+
+
+def _looked_at(predictor: Looks, photos: Iterable[Look]) -> Iterator[tuple[Look, Prediction]]:
+    """Yields photos in their order with what the network says, as many at once as it has interpreters."""
+    waiting: deque[tuple[Look, Future[Prediction]]] = deque()
+    with ThreadPoolExecutor(INTERPRETERS) as threads:
+        for photo in photos:
+            _, image, box = photo
+            waiting.append((photo, threads.submit(predictor.predict, image, box)))
+            if len(waiting) > 4 * INTERPRETERS:
+                done, prediction = waiting.popleft()
+                yield done, prediction.result()
+        for done, prediction in waiting:
+            yield done, prediction.result()
 
 
 def scored_classes(answers: Answers, weights: Iterable[float]) -> Scored:
