@@ -97,28 +97,33 @@ def read_outputs(outputs: Mapping[str, np.ndarray], contract: Contract) -> Predi
     probabilities = outputs[names.probabilities][0].astype(np.float64)
     if not contract.classes:
         return Prediction(malignancy=float(probabilities[0]))
+    lesion_map = outputs[names.lesion_map][0, :, :, 0] if names.lesion_map else None
     return Prediction(
         malignancy=min(1.0, float(probabilities[list(MALIGNANT_INDICES)].sum())),  # float32 sums to 1 + 1e-7
         probabilities=tuple(map(float, probabilities)),
         diagnosis=CLASSES[int(np.argmax(probabilities * contract.decision_weights))],
-        activation_map=_malignant_activation(outputs[names.class_activation_maps][0])
+        activation_map=_malignant_activation(outputs[names.class_activation_maps][0], lesion_map)
         if names.class_activation_maps
         else None,
         unfamiliarity=float(outputs[names.unfamiliarity][0, 0]) if names.unfamiliarity else None,
         phone=float(outputs[names.phone][0, 0]) if names.phone else None,
-        lesion_map=outputs[names.lesion_map][0, :, :, 0] if names.lesion_map else None,
+        lesion_map=lesion_map,
     )
 
 
-def _malignant_activation(maps: np.ndarray) -> np.ndarray:
+def _malignant_activation(maps: np.ndarray, lesion_map: np.ndarray | None) -> np.ndarray:
     """Where the evidence for cancer is strongest: the log-odds of cancer at each place, stretched to 0–1.
 
-    From the class activation maps (Zhou et al. 2016, arXiv:1512.04150), which are logits place by place.
+    From the class activation maps (Zhou et al. 2016, arXiv:1512.04150), which are logits place by place. A
+    harmless spot speaks *against* cancer, so that the skin around it would seem the most suspicious part
+    of the photo: what is no lesion counts less.
     """
     malignant = np.isin(np.arange(len(CLASSES)), MALIGNANT_INDICES)
     cancer, harmless = (np.logaddexp.reduce(maps[..., part], axis=-1) for part in (malignant, ~malignant))
     evidence: np.ndarray = cancer - harmless
     evidence -= evidence.min()
+    if lesion_map is not None:
+        evidence *= lesion_map
     evidence /= max(float(evidence.max()), np.finfo(np.float32).tiny)
     return evidence.astype(np.float32)
 

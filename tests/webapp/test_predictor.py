@@ -93,6 +93,16 @@ def test_the_activation_map_shows_what_speaks_for_cancer() -> None:
     assert melanoma > carcinoma > neutral > 0
 
 
+def test_the_skin_around_the_spot_is_not_what_speaks_for_cancer() -> None:
+    around = outputs([1 / 7] * 7)
+    around["lesion_map"] = np.full((1, 2, 3, 1), 0.9, np.float32)
+    around["lesion_map"][0, 0, 0] = 0.05
+    activation_map = read_outputs(around, CONTRACT_PARSED).activation_map
+    assert activation_map is not None
+    assert activation_map[0, 1] == 1, "the carcinoma in the spot, not the melanoma on bare skin"
+    assert activation_map[0, 0] < 0.2
+
+
 def test_an_activation_map_that_is_alike_everywhere_is_empty() -> None:
     silent = outputs([1 / 7] * 7) | {"class_activation_maps": np.zeros((1, 2, 3, 7), np.float32)}
     assert not read_outputs(silent, CONTRACT_PARSED).activation_map.any()  # type: ignore[union-attr]
