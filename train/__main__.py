@@ -357,7 +357,7 @@ def _training_data(arguments: argparse.Namespace) -> list[str]:
             f"PAD-UFES-20 (doi:10.17632/zr7vgbcyr2.1), training patients, {len(phone.records)} photos"
         )
     if natural := _natural(arguments, 0):
-        learned.append(f"{len(natural.records)} everyday photos without a spot, for refusing such photos only")
+        learned.append(f"{len(natural.records)} everyday photos without a spot, to refuse such photos")
     return learned
 
 
