@@ -118,7 +118,7 @@ def instances_targets(instances: Mapping[str, Any]) -> list[dict[str, Any]]:
             ("failed answers", "none", str(failed or "none"), failed == 0),
         ]
     for suffix, figures in instances["largest"].items():
-        peak = figures["rss_peak_megabytes"]
+        peak = figures["highest_megabytes"]
         kept = peak < DYNO_MEGABYTES and figures["failures"] == 0
         reached = f"{peak} MB" + (", no answer" if figures["failures"] else "")
         rows.append((f"memory, one {LARGEST[suffix]} of 64 MP", f"< {DYNO_MEGABYTES} MB", reached, kept))

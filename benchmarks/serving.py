@@ -236,10 +236,20 @@ def pss_megabytes(pid: int) -> float:
     return total * 1024 / 1e6
 
 
+def rss_megabytes(pid: int) -> float:
+    """Returns the memory that each process holds now, summed: pages that they share are counted twice."""
+    return _status_megabytes(pid, "VmRSS")
+
+
 def peak_megabytes(pid: int) -> float:
-    """Returns the sum of the highest memory that each process ever had (shared pages counted twice)."""
+    """Returns the highest memory that each process ever had, summed: shared pages are counted twice."""
+    return _status_megabytes(pid, "VmHWM")
+
+
+def _status_megabytes(pid: int, name: str) -> float:
     status = [Path(f"/proc/{each}/status").read_text() for each in process_tree(pid)]
-    return sum(int(found[1]) for text in status if (found := re.search(r"VmHWM:\s+(\d+)", text))) * 1024 / 1e6
+    kilobytes = (re.search(rf"{name}:\s+(\d+)", text) for text in status)
+    return sum(int(found[1]) for found in kilobytes if found) * 1024 / 1e6
 
 
 def cpu_seconds(pid: int) -> float:
