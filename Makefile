@@ -6,7 +6,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test setup lint lock audit load train-smoke report screenshots translations bench rehearse clean
+.PHONY: run test setup lint lock audit load train-smoke report screenshots translations bench instances rehearse clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
@@ -56,6 +56,11 @@ translations: $(VENV)/.serve
 # Ten minutes on a quiet machine; writes benchmarks/results.json, README.md and results.svg.
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+# Three minutes on a quiet machine with nginx (Debian's package): two instances against one, and the memory that
+# the largest photos take. Writes benchmarks/instances.json and puts its figures into benchmarks/README.md.
+instances: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.instances
 
 # Writes benchmarks/rehearsal.json and puts its figures into benchmarks/README.md.
 rehearse: $(VENV)/.dev

@@ -7,7 +7,6 @@ makes README and picture from it.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.machine import machine
 from benchmarks.pictures import picture_sets
 from benchmarks.render import render
 from benchmarks.serving import pss_megabytes, send, serving, wait_until_ready
@@ -72,7 +72,7 @@ def main() -> int:
         "stages_ms": stages(environ),
     }
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    render(RESULTS)
+    render()
     print(f"the figures are in {RESULTS}")
     return 0
 
@@ -128,15 +128,6 @@ def stages(environ: Mapping[str, str]) -> dict[str, Any]:
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def machine() -> str:
-    """Describes the machine in words."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    model = next(
-        (line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine()
-    )
-    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

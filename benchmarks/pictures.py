@@ -1,19 +1,26 @@
-"""The picture sets that everything is measured with, rendered once into ``build/pictures``."""
+"""The pictures that everything is measured with, rendered once into ``build/pictures``."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pillow_heif
 from PIL import Image
 
 from tests.rendered import render_lesion
+from webapp.limits import MAX_PIXELS
 
 FOLDER: Final = Path(__file__).parents[1] / "build" / "pictures"
 SETS: Final = {
     "jpeg-600x450": ("jpg", (600, 450), 4),
     "jpeg-12mp": ("jpg", (4000, 3000), 2),
     "heic-12mp": ("heic", (4000, 3000), 2),
+}
+LARGEST: Final[Mapping[str, Mapping[str, Any]]] = {
+    "png": {},
+    # In tiles, as phones write them; the quickest preset, because only the number of pixels matters.
+    "heic": {"tile_size": 512, "enc_params": {"preset": "ultrafast"}},
 }
 
 
@@ -34,4 +41,17 @@ def _picture(name: str, number: int) -> bytes:
         kind = "phone" if factor == 2 else "dermoscopy"
         small = render_lesion(number, width // factor, height // factor, kind=kind)  # type: ignore[arg-type]
         small.resize((width, height), Image.Resampling.BICUBIC).save(file, quality=85 if factor == 2 else 90)
+    return file.read_bytes()
+
+
+def largest_picture(suffix: str) -> bytes:
+    """Returns one of ``LARGEST``: a square photo of as many pixels as the app takes."""
+    pillow_heif.register_heif_opener()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = FOLDER / f"largest.{suffix}"
+    if not file.is_file():
+        side = math.isqrt(MAX_PIXELS)
+        # Each pixel many times over: the file stays small, and its decoder needs what any photo needs.
+        large = render_lesion(0, side // 16, side // 16).resize((side, side), Image.Resampling.NEAREST)
+        large.save(file, **LARGEST[suffix])
     return file.read_bytes()

@@ -3,53 +3,71 @@
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 FOLDER: Final = Path(__file__).parent
 NAMES: Final = {"app": "this app", "twin": "twin (b)", "origin": "origin’s script (c)"}
+LARGEST: Final = {"png": "PNG", "heic": "HEIC"}
+DYNO_MEGABYTES: Final = 512  # the smallest one
 SETS: Final = {"jpeg-600x450": "JPEG, 600 × 450", "jpeg-12mp": "JPEG, 12 MP", "heic-12mp": "HEIC, 12 MP"}
 
 BEGIN: Final = "<!-- begin benchmarks: rendered by `make bench` and `make rehearse` -->"
 END: Final = "<!-- end benchmarks -->"
 
 
-def render(results: Path) -> None:
-    """Writes the report and README's part, with the rehearsal's figures where that was made."""
-    figures = json.loads(results.read_text(encoding="utf-8"))
-    file = FOLDER / "rehearsal.json"
-    rehearsed = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.get_template("report.md.jinja").render(
-        figures=figures,
-        apps=figures["apps"],
-        names=NAMES,
-        sets=SETS,
-        targets=targets(figures),
-        rehearsal=rehearsed,
-    )
+def render() -> None:
+    """Writes the report, README's part and the picture from whatever has been measured."""
+    figures = _read("results.json")
     readme = FOLDER / "README.md"
     # `make load` has a section of its own in this file, which stays as it is.
     load = re.search(r"<!-- load:begin -->.*<!-- load:end -->\n", readme.read_text(encoding="utf-8"), re.S)
+    page = report(figures, _read("rehearsal.json"), _read("instances.json"))
     readme.write_text(page + (f"\n{load[0]}" if load else ""), encoding="utf-8")
-    part = environment.get_template("readme.md.jinja").render(
+    part = _template("readme.md.jinja").render(
         app=figures["apps"]["app"],
         twin=figures["apps"]["twin"],
         targets=targets(figures),
-        rehearsal=rehearsed,
+        rehearsal=_read("rehearsal.json"),
         machine=figures["machine"],
     )
     readme = FOLDER.parent / "README.md"
     begin, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     _, end, after = rest.partition(END)
     readme.write_text(f"{begin}{BEGIN}\n{part}{end}{after}", encoding="utf-8")
-    svg = environment.get_template("results.svg.jinja").render(bars=bars(figures["apps"]))
+    svg = _template("results.svg.jinja").render(bars=bars(figures["apps"]))
     (FOLDER / "results.svg").write_text(svg, encoding="utf-8")
+
+
+def report(
+    figures: Mapping[str, Any], rehearsal: Mapping[str, Any] | None, instances: Mapping[str, Any] | None
+) -> str:
+    """Returns the report, with the parts of ``make rehearse`` and ``make instances`` where they were made."""
+    return _template("report.md.jinja").render(
+        figures=figures,
+        apps=figures["apps"],
+        names=NAMES,
+        sets=SETS,
+        largest=LARGEST,
+        targets=targets(figures),
+        rehearsal=rehearsal,
+        instances=instances,
+        instances_targets=instances_targets(instances) if instances else [],
+    )
+
+
+def _read(name: str) -> Any:
+    file = FOLDER / name
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def _template(name: str) -> Template:
+    return Environment(
+        loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).get_template(name)
 
 
 def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -85,6 +103,29 @@ def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows.append(
             (f"everything but the model, {SETS[name]}", f"≤ {limit} ms", f"{rest:.1f} ms", rest <= limit)
         )
+    return _named(rows)
+
+
+def instances_targets(instances: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the same of ``make instances``; nothing of two instances where there was one core."""
+    rows = []
+    if "instances" in instances:
+        one, two = instances["instances"]["one"], instances["instances"]["two"]
+        ratio = two["answers_per_second"] / one["answers_per_second"]
+        failed = one["failures"] + two["failures"]
+        rows = [
+            ("answers/s of two instances against one", "2 times", f"{ratio:.1f} times", round(ratio, 1) >= 2),
+            ("failed answers", "none", str(failed or "none"), failed == 0),
+        ]
+    for suffix, figures in instances["largest"].items():
+        peak = figures["highest_megabytes"]
+        kept = peak < DYNO_MEGABYTES and figures["failures"] == 0
+        reached = f"{peak} MB" + (", no answer" if figures["failures"] else "")
+        rows.append((f"memory, one {LARGEST[suffix]} of 64 MP", f"< {DYNO_MEGABYTES} MB", reached, kept))
+    return _named(rows)
+
+
+def _named(rows: Sequence[tuple[str, str, str, bool]]) -> list[dict[str, Any]]:
     return [dict(zip(("what", "target", "reached", "kept"), row, strict=True)) for row in rows]
 
 
@@ -121,5 +162,5 @@ def bars(apps: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    render(FOLDER / "results.json")
+    render()
     sys.exit(0)

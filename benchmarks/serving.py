@@ -1,7 +1,9 @@
-"""Starts a server, sends photos to it and watches its memory: for benchmarks and the deploy rehearsal."""
+"""Starts servers, sends photos and watches what that takes: for benchmarks, tests and the rehearsal."""
 
 import http.client
 import os
+import re
+import shutil
 import signal
 import socket
 import statistics
@@ -10,10 +12,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+ROOT: Final = Path(__file__).parents[1]
 START_LIMIT: Final = 120  # seconds; TensorFlow on a busy machine
 
 
@@ -73,9 +76,7 @@ def serving(
         log: Where its output goes.
         environ: Variables on top of this process's own; in place of them where ``clean``.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -96,6 +97,42 @@ def serving(
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def find_nginx() -> str | None:
+    """Returns where nginx is, for example from Debian's package; ``None`` where there is none."""
+    return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+@contextmanager
+def balanced(nginx: str, servers: Sequence[Server], folder: Path) -> Iterator[Server]:
+    """Runs nginx in front of one or two servers, with the configuration that the compose file uses."""
+    port = free_port()
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    text = nginx_on_loopback(text, port, [server.port for server in servers], folder)
+    (folder / "nginx.conf").write_text(text)
+    with serving(
+        [nginx, "-c", str(folder / "nginx.conf"), "-g", "daemon off;"], folder, folder / "log", {}
+    ) as server:
+        yield replace(server, port=port)
+
+
+def nginx_on_loopback(text: str, port: int, apps: Sequence[int], folder: Path) -> str:
+    """Returns nginx's configuration with these ports on loopback, and with its files in a folder."""
+
+    def upstream(line: re.Match[str]) -> str:
+        number = int(line[2])
+        return f"{line[1]}127.0.0.1:{apps[number - 1]}{line[3]}" if number <= len(apps) else ""
+
+    text = re.sub(r"( *server )app-(\d+):8000(.*\n)", upstream, text)
+    return text.replace("listen 8000", f"listen 127.0.0.1:{port}").replace("/tmp/nginx", f"{folder}/nginx")
 
 
 def wait_until_ready(server: Server, path: str = "/") -> float:
@@ -197,6 +234,29 @@ def pss_megabytes(pid: int) -> float:
             continue
         total += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
     return total * 1024 / 1e6
+
+
+def rss_megabytes(pid: int) -> float:
+    """Returns the memory that each process holds now, summed: pages that they share are counted twice."""
+    return _status_megabytes(pid, "VmRSS")
+
+
+def peak_megabytes(pid: int) -> float:
+    """Returns the highest memory that each process ever had, summed: shared pages are counted twice."""
+    return _status_megabytes(pid, "VmHWM")
+
+
+def _status_megabytes(pid: int, name: str) -> float:
+    status = [Path(f"/proc/{each}/status").read_text() for each in process_tree(pid)]
+    kilobytes = (re.search(rf"{name}:\s+(\d+)", text) for text in status)
+    return sum(int(found[1]) for found in kilobytes if found) * 1024 / 1e6
+
+
+def cpu_seconds(pid: int) -> float:
+    """Returns the CPU time that a process and all that it started have taken."""
+    # The name, which may hold spaces, ends with the last bracket; user and system time are fields 14 and 15.
+    stats = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in process_tree(pid)]
+    return sum(int(ticks) for fields in stats for ticks in fields[11:13]) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from packaging.requirements import Requirement
 
-from benchmarks.serving import Server, pss_megabytes, send, serving, wait_until_ready
+from benchmarks.serving import Server, peak_megabytes, pss_megabytes, send, serving, wait_until_ready
 from tests.conftest import AppMaker, multipart
 from tests.rendered import render_lesion, render_lesion_jpeg, to_bytes
 from tests.webapp.test_views import token
@@ -148,11 +148,3 @@ def test_large_photos_at_once_fit_the_smallest_dyno(server: Server) -> None:
     load = send(server, [to_bytes(large, "PNG", compress_level=1)], clients=8, answers=16, seconds=240)
     assert load.failures == 0
     assert peak_megabytes(server.process.pid) <= PEAK_MEGABYTES
-
-
-def peak_megabytes(pid: int) -> float:
-    """Returns the sum of the highest memory that each process ever had (shared pages counted twice)."""
-    from benchmarks.serving import process_tree
-
-    status = [Path(f"/proc/{each}/status").read_text() for each in process_tree(pid)]
-    return sum(int(found[1]) for text in status if (found := re.search(r"VmHWM:\s+(\d+)", text))) * 1024 / 1e6

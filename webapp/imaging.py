@@ -7,13 +7,14 @@ here, so that none of them can see a photo differently from the others.
 import io
 import threading
 import warnings
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pillow_heif
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageFile
 
 from webapp.limits import MAX_PIXELS
 from webapp.quality import exposure_gain, measure_quality
@@ -26,7 +27,21 @@ Image.MAX_IMAGE_PIXELS = None
 Box = tuple[float, float, float, float]
 """Left, upper, right and lower edge in pixels of the upright photo."""
 
+Rows = Callable[[int, int], Image.Image]
+"""Cuts out the rows from the first number up to the second."""
+
+TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each of EXIF's orientations; from 5 on, a photo lies on its side."""
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF")
+STRIP: Final = 256  # rows; a multiple of every factor by which a photo is reduced
 KEPT_SIDE: Final = 640
 """Pixels: what the network and the page look at keeps at least this shorter side when a large photo is
 scaled down. Three times the network's input, and one and a half times the result page's column."""
@@ -135,12 +150,12 @@ def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
         # memory. Other formats know none; they are reduced below.
         opened.draft(None, (sent[0] // factor, sent[1] // factor))
         with _LARGE if opened.width * opened.height > LARGE_PIXELS else nullcontext():
-            size = sent[::-1] if _is_lying(opened) else sent
+            orientation = _orientation(opened)
+            size = sent[::-1] if orientation >= 5 else sent
             if box is not None:
                 _check_box(box, size)
             try:
-                opened.load()
-                image = _on_white(_reduced(_eight_bit(_upright(opened)), size, factor))
+                image = _upright(_reduced(opened, data, sent, factor), orientation)
             except Exception as error:
                 raise DamagedImage("the file is damaged or cut off") from error
         image.info = {}  # neither EXIF nor ICC nor XMP comes along
@@ -160,19 +175,16 @@ def _check_box(box: Box, size: tuple[int, int]) -> None:
         raise BoxOutside(f"the box {box} is empty or leaves the photo of {size[0]} × {size[1]} pixels")
 
 
-def _is_lying(image: Image.Image) -> bool:
+def _orientation(image: Image.Image) -> int:
     try:  # looking for the EXIF of a PNG decodes it
-        return image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-    except Exception:  # corrupt EXIF: see _upright
-        return False
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        ImageOps.exif_transpose(image, in_place=True)  # in place: a copy of 50 megapixels is 200 MB
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        return orientation if orientation in TURNS else 1
     except Exception:  # corrupt EXIF is no reason to refuse a photo whose pixels are fine
-        pass
-    return image
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -184,15 +196,43 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _reduced(image: Image.Image, size: tuple[int, int], factor: int) -> Image.Image:
-    done = max(1, round(size[0] / image.width))  # what the decoder has done already
-    return image.reduce(factor // done) if done < factor else image.copy()
+def _reduced(opened: ImageFile.ImageFile, data: bytes, sent: tuple[int, int], factor: int) -> Image.Image:
+    """Decodes a photo, brings it to 8-bit RGB and scales it down.
+
+    The latter two a strip at a time: otherwise each would hold one more photo of up to 256 MB.
+    """
+    factor = max(1, factor // max(1, round(sent[0] / opened.width)))  # less what the decoder does already
+    is_whole_heif = opened.format == "HEIF" and opened.size == sent
+    (width, height), rows = _decoded_heif(data) if is_whole_heif else _decoded(opened)
+    reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, STRIP):
+        strip = _eight_bit(rows(top, min(top + STRIP, height)))
+        reduced.paste(_on_white(strip.reduce(factor)), (0, top // factor))
+    return reduced
+
+
+def _decoded(opened: ImageFile.ImageFile) -> tuple[tuple[int, int], Rows]:
+    opened.load()
+    return opened.size, lambda top, bottom: opened.crop((0, top, opened.width, bottom))
+
+
+def _decoded_heif(data: bytes) -> tuple[tuple[int, int], Rows]:
+    """The same without Pillow, which would copy the whole picture while the decoder still has its own."""
+    file = pillow_heif.open_heif(io.BytesIO(data), remove_stride=False)
+    frame = file[file.primary_index]
+    pixels, stride = frame.data, frame.stride
+
+    def rows(top: int, bottom: int) -> Image.Image:
+        size, part = (frame.size[0], bottom - top), pixels[top * stride : bottom * stride]
+        return Image.frombytes(frame.mode, size, part, "raw", frame.mode, stride)
+
+    return frame.size, rows
 
 
 def _on_white(image: Image.Image) -> Image.Image:
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def centre_square(width: int, height: int) -> Box:

@@ -79,7 +79,11 @@ class Delivered(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
         self.collected = io.BytesIO()
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        return self.collected.read(max(size_hint or 0, self.mxchunk)) or super().chunk(size_hint)
+        # Never the rest at once: gunicorn copies all that it holds ahead with every 64 kB that the app reads.
+        piece = self.collected.read(self.mxchunk)
+        if len(piece) < self.mxchunk:
+            self.collected = io.BytesIO()  # that was the last piece: what is read through need not stay
+        return piece or super().chunk(size_hint)
 
 
 class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types

@@ -1,6 +1,9 @@
 """A large photo is scaled down while it is decoded: nobody may notice but the clock and the memory."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +136,35 @@ def test_a_photo_of_two_frames_is_scaled_down_too(large: Image.Image) -> None:
     large.save(buffer, "MPO", save_all=True, append_images=[large.reduce(8)])
     photo = decode(buffer.getvalue())
     assert (photo.format, photo.size, photo.image.size) == ("JPEG", (2600, 1960), (1300, 980))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("file_format", ["PNG", "HEIF"])
+def test_a_large_photo_is_held_once(file_format: str, tmp_path: Path) -> None:
+    """A grey and transparent PNG that lay on its side was held three times, at four bytes a pixel."""
+    large = render_lesion(1, 250, 250).resize((4000, 4000), Image.Resampling.NEAREST)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    if file_format == "PNG":
+        large = large.convert("LA")
+    options = {"enc_params": {"preset": "ultrafast"}} if file_format == "HEIF" else {"compress_level": 1}
+    (tmp_path / "photo").write_bytes(to_bytes(large, file_format, exif=exif, **options))
+    code = """
+import re, sys
+from pathlib import Path
+from webapp.imaging import decode
+
+def megabytes(field):
+    return int(re.search(field + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6
+
+data = Path(sys.argv[1]).read_bytes()
+before = megabytes("VmRSS")
+decode(data)
+print(megabytes("VmHWM") - before)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "photo")]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    # What decoders hold of each pixel: Pillow 4 bytes; HEIC's 3 for the picture and 1.5 of its own.
+    assert float(done.stdout) < 16 * (4 if file_format == "PNG" else 4.5) + 25

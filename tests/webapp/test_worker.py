@@ -1,6 +1,7 @@
 """What visitors notice of the worker: others that stall, crash, send too much or come while it stops."""
 
 import http.client
+import io
 import os
 import signal
 import socket
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from gunicorn.http.body import LengthReader
 
 from tests.conftest import multipart
 from tests.rendered import render_lesion, to_bytes
 from tests.serving import Server, serving, wait_until_ready
+from webapp.worker import Delivered
 
 STALL, TOTAL = 3, 10  # seconds; the smallest that leave a busy test machine time to answer
 
@@ -128,6 +131,17 @@ def test_one_connection_serves_many_requests(server: Server, photo: bytes) -> No
         response = connection.getresponse()
         assert (response.status, response.read()[:9]) == (200, b'{"path":"')
     connection.close()
+
+
+def test_a_large_photo_is_read_without_copying_the_rest_of_it_each_time() -> None:
+    with closing(socket.socket()) as unused:
+        delivered = Delivered(unused)
+        delivered.collected = io.BytesIO(bytes(1_000_000))
+        reader, ahead = LengthReader(delivered, 1_000_000), []
+        while reader.read(65_536):
+            ahead.append(len(delivered.buf.getvalue()))
+    assert len(ahead) == 16 and max(ahead) <= 8_192
+    assert not delivered.collected.getvalue(), "what is read through is let go"
 
 
 def test_requests_that_come_in_one_piece_are_all_answered(server: Server) -> None:
