@@ -8,9 +8,9 @@ from webapp.imaging import Box, Photo, centre_square
 from webapp.predictor import Prediction, Predictor
 
 LESION: Final = 0.5
-MARGIN: Final = 0.6
-"""Of the spot's longer side, added on each of its sides: the maps are coarse, and the network was trained
-on spots with skin around them."""
+MARGIN: Final = 0.15
+"""Of the spot's longer side, added on each of its sides. On validation photos 92 % of the boxes then hold at
+least 90 % of the lesion, and have 83 % of the centre square's area; without it 86 and 68 %."""
 LEAST: Final = 1 / 3
 """Of the looked-at side: a smaller box would enlarge single places of the map."""
 

@@ -25,9 +25,14 @@ def test_nothing_is_proposed_where_no_spot_was_found(nothing: Prediction) -> Non
 def test_a_small_spot_is_in_the_middle_of_the_least_box() -> None:
     box = box_of(prediction((2, 3)))
     assert box == pytest.approx(
-        (3.5 / 6 - 0.55 / 3, 2.5 / 6 - 0.55 / 3, 3.5 / 6 + 0.55 / 3, 2.5 / 6 + 0.55 / 3)
+        (3.5 / 6 - LEAST / 2, 2.5 / 6 - LEAST / 2, 3.5 / 6 + LEAST / 2, 2.5 / 6 + LEAST / 2)
     )
-    assert box[2] - box[0] >= LEAST
+
+
+def test_a_larger_spot_has_some_skin_around_it() -> None:
+    left, upper, right, lower = box_of(prediction(*((row, column) for row in (2, 3, 4) for column in (1, 2))))
+    assert (right - left, lower - upper) == pytest.approx((0.65, 0.65))
+    assert (upper + lower) / 2 == pytest.approx(3.5 / 6)
 
 
 def test_a_spot_at_the_edge_gets_a_box_inside_the_photo() -> None:
