@@ -15,7 +15,7 @@ from tests.serving import serving, wait_until_ready
 from train.dataset import Subset, open_collection
 from train.split import read_split, select
 from webapp.bundle import BUNDLE_FOLDER, load_bundle
-from webapp.imaging import decode, model_input
+from webapp.imaging import correct_exposure, decode, model_input
 from webapp.labels import CLASSES
 
 PHOTOS = 200
@@ -56,7 +56,7 @@ def test_server_command_line_and_keras_give_the_same_probabilities(shared_data, 
         by_server = probabilities_of(ask(server, photo) for photo in photos.values())
 
     size = load_bundle(BUNDLE_FOLDER).contract.input.size
-    pixels = np.stack([model_input(decode(jpeg).image, size) for jpeg in photos.values()])
+    pixels = np.stack([correct_exposure(model_input(decode(jpeg).image, size)) for jpeg in photos.values()])
     model = keras.saving.load_model(BUNDLE_FOLDER / "model.keras", compile=False)
     by_keras = model.predict(pixels, 20, verbose=0)["probabilities"]
 
