@@ -60,8 +60,8 @@ def test_the_network_sees_the_same_pixels(
 
 @pytest.mark.xfail(
     strict=False,
-    reason="with 1.1.0 two of the six answers move by 0.011 and 0.015, the others by 0.003 to 0.008, for the 0.13 "
-    "levels of 255 by which scaling changes the pixels",
+    reason="with 1.1.0 two of the six answers move by 0.011 and 0.015, the others by 0.003 to 0.008, "
+    "for the 0.13 levels of 255 by which scaling changes the pixels",
 )
 @pytest.mark.parametrize("kind", ["dermoscopy", "phone"])
 @pytest.mark.parametrize("seed", range(3))
