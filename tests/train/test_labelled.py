@@ -146,12 +146,12 @@ def test_the_command_measures_the_shipped_bundle_and_writes_nothing(tmp_path, ca
         render_lesion(seed).save(folder / f"{seed}.jpg")
     labels = tmp_path / "labels.csv"
     labels.write_text("image,dx\n0,mel\n1,nv\n")
-    before = {file.name: file.read_bytes() for file in BUNDLE_FOLDER.iterdir()}
+    before = {file.name: file.read_bytes() for file in BUNDLE_FOLDER.rglob("*") if file.is_file()}
     arguments = ["evaluate", "--images", str(folder), "--labels", str(labels), "--resamples", "10"]
     assert main([*arguments, "--format", "json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["images"] == 2
     assert 0 <= figures["balanced_accuracy"]["value"] <= 1
-    assert {file.name: file.read_bytes() for file in BUNDLE_FOLDER.iterdir()} == before
+    assert {file.name: file.read_bytes() for file in BUNDLE_FOLDER.rglob("*") if file.is_file()} == before
     assert main(["evaluate", "--images", str(folder)]) == 1
     assert "--labels" in capsys.readouterr().err
