@@ -87,8 +87,8 @@ def test_long_german_words_break_within_their_box(
     page = open_page(NARROW, locale="de")
     show(page, site, state, photo)
     running_over = """[...document.querySelectorAll("main *, header *, footer *")].filter((part) =>
-      !part.closest("cropper-canvas, svg, .table-scroll, .visually-hidden, select") && part.getClientRects().length &&
-      getComputedStyle(part).display !== "inline" && part.scrollWidth > part.clientWidth + 1)
+      !part.closest("cropper-canvas, svg, .table-scroll, .visually-hidden, select") &&
+      part.getClientRects().length && getComputedStyle(part).display !== "inline" && part.scrollWidth > part.clientWidth + 1)
       .map((part) => part.outerHTML.slice(0, 200))"""
     assert page.evaluate(running_over) == []
 
