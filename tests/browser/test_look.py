@@ -88,7 +88,8 @@ def test_long_german_words_break_within_their_box(
     show(page, site, state, photo)
     running_over = """[...document.querySelectorAll("main *, header *, footer *")].filter((part) =>
       !part.closest("cropper-canvas, svg, .table-scroll, .visually-hidden, select") &&
-      part.getClientRects().length && getComputedStyle(part).display !== "inline" && part.scrollWidth > part.clientWidth + 1)
+      part.getClientRects().length && getComputedStyle(part).display !== "inline" &&
+      part.scrollWidth > part.clientWidth + 1)
       .map((part) => part.outerHTML.slice(0, 200))"""
     assert page.evaluate(running_over) == []
 
