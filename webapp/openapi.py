@@ -35,7 +35,9 @@ RECORD: Final[Mapping[str, str]] = {
     "diagnosis": N_("The likeliest of the seven diagnoses, for measuring; never show it as an answer."),
     "malignancy": N_("0 to 1: the estimated chance of cancer."),
     "probabilities": N_("The estimated chance of each of the seven diagnoses."),
-    "reasons": N_("Why the photo cannot be judged: too_small, too_narrow, unfamiliar."),
+    "reasons": N_(
+        "Why the photo cannot be judged: too_small, too_narrow, too_dark, blurred, glare, unfamiliar."
+    ),
     "model_version": N_("The version of the model."),
     "error": N_("A sentence where a photo among several could not be read, null otherwise."),
     "heat_map": N_("The heat map as a data URI, null where there is none. Only there when asked for."),
