@@ -17,7 +17,7 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageFile
 
 from webapp.limits import MAX_PIXELS
-from webapp.quality import exposure_gain, measure_quality
+from webapp.quality import exposure_gain, measure_brightness
 from webapp.structure import is_hostile
 
 pillow_heif.register_heif_opener()
@@ -263,7 +263,7 @@ def correct_exposure(pixels: np.ndarray) -> np.ndarray:
     Args:
         pixels: ``uint8`` array of shape ``(size, size, 3)``.
     """
-    gain = exposure_gain(measure_quality(pixels).brightness)
+    gain = exposure_gain(measure_brightness(pixels))
     if gain == 1:
         return pixels
     return (pixels * np.float32(gain)).clip(0, 255).round().astype(np.uint8)

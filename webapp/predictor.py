@@ -117,7 +117,7 @@ def _malignant_activation(maps: np.ndarray, lesion_map: np.ndarray | None) -> np
     From the class activation maps (Zhou et al. 2016, arXiv:1512.04150), which are logits place by place. A
     harmless spot speaks *against* cancer, so that the skin around it would seem the most suspicious part of
     the photo. So each place counts by how surely it is lesion: on off-centre crops of validation photos the
-    highest place then lies in the lesion in 95 %, without it in 24 %.
+    highest place then lies in the lesion in 95 % (``train/LOG.md``).
     """
     malignant = np.isin(np.arange(len(CLASSES)), MALIGNANT_INDICES)
     cancer, harmless = (np.logaddexp.reduce(maps[..., part], axis=-1) for part in (malignant, ~malignant))

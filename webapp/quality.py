@@ -31,12 +31,21 @@ def measure_quality(pixels: np.ndarray) -> Quality:
         pixels: ``uint8`` array of shape ``(size, size, 3)``, before any exposure is corrected.
     """
     luma = pixels @ _LUMA
-    brightness = float(np.percentile(luma, 90))
+    brightness = _brightness(luma)
     # As the network sees it, or a dark photo would count as a blurred one.
     luma *= exposure_gain(brightness)
     laplacian = luma[2:, 1:-1] + luma[:-2, 1:-1] + luma[1:-1, 2:] + luma[1:-1, :-2] - 4 * luma[1:-1, 1:-1]
     glare = float((pixels.min(axis=2) >= _WHITE).mean())
     return Quality(float(laplacian.std()), brightness, glare)
+
+
+def measure_brightness(pixels: np.ndarray) -> float:
+    """Measures the one part of a photo's quality that its exposure is corrected by."""
+    return _brightness(pixels @ _LUMA)
+
+
+def _brightness(luma: np.ndarray) -> float:
+    return float(np.percentile(luma, 90))
 
 
 DARK: Final = 150.0

@@ -91,19 +91,24 @@ def test_without_the_cropper_the_form_still_works(open_page: PageOpener, site: S
     assert send(page, site) is None
 
 
+def on_screen(frame: Locator) -> tuple[float, float, float]:
+    """Scrolls the frame into view; returns its middle and its width in the page's pixels."""
+    frame.scroll_into_view_if_needed()
+    around = frame.bounding_box()
+    assert around is not None
+    return around["x"] + around["width"] / 2, around["y"] + around["height"] / 2, around["width"]
+
+
 def test_drag(open_page: PageOpener, site: Site, photo: bytes) -> None:
     page = open_page("desktop")
     propose(page, PROPOSED)
     frame = choose(page, site, photo)
-    frame.scroll_into_view_if_needed()
-    around = frame.bounding_box()
-    assert around is not None
-    x, y = around["x"] + around["width"] / 2, around["y"] + around["height"] / 2
+    x, y, width = on_screen(frame)
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 20, y + 10, steps=4)
     page.mouse.up()
-    pixels = 200 / (0.84 * around["width"])  # of the photo, for one of the page
+    pixels = 200 / (0.84 * width)  # of the photo, for one of the page
     expect(frame).to_be_focused()  # so that the keys go on from there
     assert send(page, site) == near(turned(PROPOSED, 20 * pixels, 10 * pixels))
 
@@ -112,10 +117,7 @@ def test_pinch(open_page: PageOpener, site: Site, photo: bytes) -> None:
     page = open_page("phone", has_touch=True, is_mobile=True)
     propose(page, PROPOSED)
     frame = choose(page, site, photo)
-    frame.scroll_into_view_if_needed()
-    around = frame.bounding_box()
-    assert around is not None
-    x, y = around["x"] + around["width"] / 2, around["y"] + around["height"] / 2
+    x, y, _ = on_screen(frame)
     touch = page.context.new_cdp_session(page)
     for kind, reach in (("touchStart", 40), ("touchMove", 50), ("touchMove", 60), ("touchMove", 80)):
         fingers = [{"x": x - reach, "y": y, "id": 0}, {"x": x + reach, "y": y, "id": 1}]
