@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
@@ -88,10 +89,24 @@ class Site:
         self.predictor.prediction = made_prediction(malignancy, unfamiliarity)
 
 
+def read_at_once(app: Flask) -> Callable[[Any, Any], list[bytes]]:
+    """Reads each answer before it is sent: where a page leaves in the middle of a static file, Werkzeug's server
+    would not close that file, and the warning of it would fail whichever test runs then."""
+
+    def answer(environ: Any, start_response: Any) -> list[bytes]:
+        parts = app(environ, start_response)
+        try:
+            return list(parts)
+        finally:
+            getattr(parts, "close", lambda: None)()
+
+    return answer
+
+
 def listening(predictor: FixedPredictor | Predictor, **settings: Any) -> Iterator[str]:
     settings = {"secret_key": "not a secret, only a test", "ratelimit_enabled": False} | settings
     app = create_app(Settings(**settings), predictor)  # type: ignore[arg-type]
-    server = make_server("localhost", 0, app, threaded=True)
+    server = make_server("localhost", 0, read_at_once(app), threaded=True)
     thread = threading.Thread(target=server.serve_forever, name="app")
     thread.start()
     yield f"http://localhost:{server.server_port}"
