@@ -6,7 +6,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test setup lint lock audit load train-smoke report screenshots translations bench instances rehearse clean
+.PHONY: run test setup lint lock audit protections load train-smoke report screenshots translations bench instances rehearse clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
@@ -30,7 +30,11 @@ audit: $(VENV)/.dev
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
 
-# Two minutes: 4 clients, then 64, and what that says about the queue in front of the model.
+# Ten minutes: takes each protection out of a copy once and expects its test to fail.
+protections: $(VENV)/.dev
+	$(BIN)/python -m scripts.remove_protections
+
+# Three minutes: 4 clients, then 64, then more than the queue in front of the model holds, and what that says.
 load: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.load
 

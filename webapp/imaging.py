@@ -47,8 +47,8 @@ KEPT_SIDE: Final = 640
 scaled down. Three times the network's input, and one and a half times the result page's column."""
 LARGE_PIXELS: Final = 4_000_000
 _LARGE: Final = threading.Lock()
-"""Held while more than that is decoded. 12 megapixels take 100 MB meanwhile where the format cannot scale
-down (all but JPEG): eight threads at once took 600 MB, more than the smallest dyno has."""
+"""Held while more than that is decoded, at 4 bytes a pixel and more where the format cannot scale down (all
+but JPEG): two of 48 megapixels at once take more than the smallest dyno has."""
 
 
 class PhotoError(Exception):
@@ -158,7 +158,6 @@ def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
                 image = _upright(_reduced(opened, data, sent, factor), orientation)
             except Exception as error:
                 raise DamagedImage("the file is damaged or cut off") from error
-        image.info = {}  # neither EXIF nor ICC nor XMP comes along
         return Photo(image, file_format, size)
 
 
@@ -204,6 +203,7 @@ def _reduced(opened: ImageFile.ImageFile, data: bytes, sent: tuple[int, int], fa
     factor = max(1, factor // max(1, round(sent[0] / opened.width)))  # less what the decoder does already
     is_whole_heif = opened.format == "HEIF" and opened.size == sent
     (width, height), rows = _decoded_heif(data) if is_whole_heif else _decoded(opened)
+    # A new picture, so that neither EXIF nor ICC nor XMP comes along.
     reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     for top in range(0, height, STRIP):
         strip = _eight_bit(rows(top, min(top + STRIP, height)))

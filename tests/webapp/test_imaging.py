@@ -224,6 +224,15 @@ def test_parts_below_the_limits_are_no_hostility() -> None:
     decode(jpeg[:-2] + b"\xff\xd9" + b"\xff\xda" * 100_000)
 
 
+def test_scans_above_the_limit_are_hostility() -> None:
+    """Each goes over the whole picture again: of 64 megapixels, in half a second."""
+    jpeg = to_bytes(SMALL, "JPEG", progressive=True)
+    scan = jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    decode(jpeg[:-2] + scan * 50 + jpeg[-2:])
+    with pytest.raises(DamagedImage):
+        decode(jpeg[:-2] + scan * 64 + jpeg[-2:])
+
+
 def test_every_error_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (MemoryError, RecursionError, ZeroDivisionError, struct.error, Image.DecompressionBombError):
 
