@@ -22,6 +22,7 @@ The steps in order, each reading what the one before it wrote:
   download    fetch HAM10000 from Harvard Dataverse (3 GB) into --to
   split       write the lesion-disjoint split; the committed one is used as it is
   fit         train a network into --run; --resume goes on after an interruption
+  average     mean of the weights of runs that differ in their seed (not part of "all")
   calibrate   choose temperature, weights and thresholds on validation
   export      write the served graph (Keras and LiteRT) and its contract into --bundle
   evaluate    measure the bundle on the test parts, once a release, into its metrics.json
@@ -34,6 +35,17 @@ example: the shipped network, from the start
   python -m train all --data data/ham10000 --run runs/lite0 --bundle webapp/bundle
 """
 
+# What a command line may say of a recipe.
+GIVEN = (
+    "stages",
+    "seed",
+    "batch_size",
+    "learning_rate",
+    "deterministic",
+    "teacher_share",
+    "extra_share",
+    "frozen_stages",
+)
 LEAK = Path(__file__).parent / "leak.json"
 FAILURES = (DatasetError, DownloadError, splits.SplitError, BundleError)
 
@@ -88,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     others.add_argument("--phone", type=Path, help="PAD-UFES-20: smartphone photos, split by patient")
     others.add_argument("--natural", type=Path, help="everyday photos that show no lesion")
     others.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
+    others.add_argument(
+        "--extra",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="other collections to learn from; photos without a diagnosis need a teacher",
+    )
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument("--run", type=Path, required=True, help="the run's folder")
     bundle = argparse.ArgumentParser(add_help=False)
@@ -109,6 +128,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipe(fit)
     step = steps.add_parser("fit", parents=[data, run, fit, others], help="train a network")
     step.set_defaults(step=_fit)
+
+    step = steps.add_parser(
+        "average",
+        parents=[run],
+        help="average the weights of runs that began with the same network",
+        description="Averages the weights of finished runs of one last stage, which differ in their seed, "
+        "into a run of its own, to be calibrated and exported like any other.",
+    )
+    step.add_argument("--runs", type=Path, nargs="+", required=True, help="their folders")
+    step.set_defaults(step=_average)
 
     calibrate = argparse.ArgumentParser(add_help=False)
     calibrate.add_argument(
@@ -138,6 +167,23 @@ def _parser() -> argparse.ArgumentParser:
         default=500,
         help="test photos, drawn by a fixed seed, that are turned, darkened, blurred and looked at again, "
         "15 times each; 0 leaves this out (default: %(default)s)",
+    )
+    evaluate.add_argument(
+        "--dermoscopy-bundle",
+        type=Path,
+        help="an earlier release that learned from no phone photos, whose figures on them stand beside",
+    )
+    evaluate.add_argument(
+        "--earlier",
+        type=Path,
+        help="an earlier release's metrics.json, for what is said of --model seed-cnn without --baseline-run",
+    )
+    evaluate.add_argument(
+        "--seed-runs",
+        type=Path,
+        nargs="+",
+        default=(),
+        help="runs of the last training stage that differ in their seed alone, for the spread between seeds",
     )
     evaluate.add_argument(
         "--resamples",
@@ -227,7 +273,17 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch-size", type=int, help="images a step")
     parser.add_argument("--learning-rate", type=float, help="peak learning rate")
-    parser.add_argument("--start", type=Path, help="a finished network (classifier.keras) to go on from")
+    parser.add_argument(
+        "--start", type=Path, help="a finished network (classifier.keras), or a bundle, to go on from"
+    )
+    parser.add_argument("--frozen-stages", type=int, help="stages of the backbone that stay as they start")
+    parser.add_argument("--extra-share", type=float, help="of the draws (default: 0.25 with --extra)")
+    parser.add_argument("--teacher", type=Path, help="a bundle whose answers teach too")
+    parser.add_argument(
+        "--teacher-share",
+        type=float,
+        help="of each target, the rest is the label (default: 0.5 with --teacher)",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument(
         "--deterministic", action="store_true", help="the same weights from the same seed (slower)"
@@ -287,6 +343,10 @@ def _phone(arguments: argparse.Namespace, part: splits.Part) -> Subset | None:
     return splits.select(open_collection(arguments.phone), parts, part, splits.PHONE)
 
 
+def _extra(arguments: argparse.Namespace) -> list[Subset]:
+    return [Subset(each, each.records) for each in map(open_collection, arguments.extra)]
+
+
 def _natural(arguments: argparse.Namespace, offset: int) -> Subset | None:
     """Every other everyday photo: those at 0 choose the limit, those at 1 measure it."""
     if arguments.natural is None:
@@ -299,11 +359,11 @@ def _fit(arguments: argparse.Namespace) -> None:
     from train.fit import SEED_CNN, SEED_CNN_RECIPE, Recipe, fit
 
     recipe = SEED_CNN_RECIPE if arguments.model == SEED_CNN else Recipe(model=arguments.model)
-    given = {
-        name: getattr(arguments, name)
-        for name in ("stages", "seed", "batch_size", "learning_rate", "deterministic")
-        if getattr(arguments, name) is not None
-    }
+    given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
+    if arguments.teacher:
+        given.setdefault("teacher_share", 0.5)
+    if arguments.extra:
+        given.setdefault("extra_share", 0.25)
     finished = fit(
         _part(arguments, "train"),
         _part(arguments, "val"),
@@ -312,10 +372,18 @@ def _fit(arguments: argparse.Namespace) -> None:
         phone=_phone(arguments, "train"),
         resume=arguments.resume,
         start=arguments.start,
+        extra=_extra(arguments),
+        teacher=arguments.teacher,
         pretrained=not arguments.no_pretrained,
         strategy=arguments.strategy,
     )
     print(f"the network is in {finished}")
+
+
+def _average(arguments: argparse.Namespace) -> None:
+    from train.average import average
+
+    print(f"the network is in {average(arguments.runs, arguments.run)}")
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
@@ -356,6 +424,9 @@ def _training_data(arguments: argparse.Namespace) -> list[str]:
         learned.append(
             f"PAD-UFES-20 (doi:10.17632/zr7vgbcyr2.1), training patients, {len(phone.records)} photos"
         )
+    for extra in _extra(arguments):
+        known = sum(record.dx is not None for record in extra.records)
+        learned.append(f"{extra.collection.name}, {len(extra.records):,} images, {known:,} with a diagnosis")
     if natural := _natural(arguments, 0):
         learned.append(f"{len(natural.records)} everyday photos without a spot, to refuse such photos")
     return learned
@@ -377,6 +448,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         isic2018=Subset(isic2018, isic2018.records) if isic2018 else None,
         baseline_run=arguments.baseline_run,
         runs=[arguments.run] if isinstance(arguments.run, Path) else arguments.run or (),
+        seed_runs=arguments.seed_runs,
+        dermoscopy_bundle=arguments.dermoscopy_bundle,
+        earlier=json.loads(arguments.earlier.read_text(encoding="utf-8")) if arguments.earlier else None,
         masks=open_masks(arguments.masks) if arguments.masks else None,
         robustness_images=arguments.robustness_images,
         resamples=arguments.resamples,

@@ -69,15 +69,12 @@ def build_backbone(variant: str = "lite0", drop_connect: float = 0.0) -> keras.M
         A model from RGB images ``(batch, height, width, 3)`` with values 0–255 (any size; the
         network scales them itself) to features ``(batch, height / 32, width / 32, 1280)``.
     """
-    width, depth = WIDTH_AND_DEPTH[variant]
+    width, _ = WIDTH_AND_DEPTH[variant]
     inputs = keras.Input((None, None, 3), name="image")
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(inputs)
     x = _convolution(x, STEM_FILTERS, 3, "stem", stride=2)
 
-    repeats = [
-        stage.repeats if i in (0, len(STAGES) - 1) else math.ceil(stage.repeats * depth)
-        for i, stage in enumerate(STAGES)
-    ]
+    repeats = _repeats(variant)
     index, total = 0, sum(repeats)
     for stage, count in zip(STAGES, repeats, strict=True):
         filters = _round_filters(stage.filters, width)
@@ -88,6 +85,29 @@ def build_backbone(variant: str = "lite0", drop_connect: float = 0.0) -> keras.M
 
     features = _convolution(x, HEAD_FILTERS, 1, "head")
     return keras.Model(inputs, features, name=f"efficientnet_{variant}")
+
+
+def _repeats(variant: str) -> list[int]:
+    _, depth = WIDTH_AND_DEPTH[variant]
+    return [
+        stage.repeats if i in (0, len(STAGES) - 1) else math.ceil(stage.repeats * depth)
+        for i, stage in enumerate(STAGES)
+    ]
+
+
+def freeze_stages(model: keras.Model, variant: str, stages: int) -> None:
+    """Keeps the stem and the first stages as they are, statistics of BatchNorm included.
+
+    Args:
+        model: A network with the layers of :func:`build_backbone`.
+        variant: Its variant.
+        stages: How many, 0 (not even the stem) to 7.
+    """
+    if stages == 0:
+        return
+    frozen = {"stem", *(f"block{index}" for index in range(sum(_repeats(variant)[:stages])))}
+    for layer in model.layers:
+        layer.trainable = layer.name.partition("_")[0] not in frozen
 
 
 def _convolution(x: Any, filters: int, kernel: int, name: str, stride: int = 1, activate: bool = True) -> Any:

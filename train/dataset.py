@@ -112,10 +112,11 @@ class Subset:
         Squamous cell carcinoma, which has no code of its own, counts as ``akiec``, the class of its
         early forms. A record that is only known to be malignant or not raises :class:`DatasetError`.
         """
-        return np.array([_class_index(record) for record in self.records])
+        return np.array([class_index(record) for record in self.records])
 
 
-def _class_index(record: Record) -> int:
+def class_index(record: Record) -> int:
+    """Returns where a record's class stands in ``CLASSES``; see :attr:`Subset.classes`."""
     if record.dx is not None:
         return CLASSES.index(record.dx)
     if record.dx_original == "SCC":

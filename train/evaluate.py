@@ -7,7 +7,7 @@ LiteRT file. Nothing is chosen here.
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from train.curves import (
     roc_points,
     score_histogram,
 )
-from train.dataset import Record, Subset
+from train.dataset import DatasetError, Record, Subset
 from train.decisions import operating_points, outcomes
 from train.gate import (
     NEGATIVES,
@@ -56,6 +56,7 @@ from webapp.labels import CLASSES
 
 # PAD's own definition counts actinic keratosis as harmless; ours counts it as cancer.
 PAD_HARMLESS_KERATOSIS: Final = "ACK"
+PHONE_COLLECTION: Final = "PAD-UFES-20"  # as a contract names it
 WRITE_UP_ACCURACY: Final = 0.7079  # the origin's claim, on a split by image
 NO_PHOTOS: Final = {"images": 0, "malignancy_auc": None}
 
@@ -119,6 +120,28 @@ def phone_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPL
     }
 
 
+def without_phone_photos(bundle: Path, phone: Subset, resamples: int = RESAMPLES) -> dict[str, Any]:
+    """Returns the figures on phone photos of an earlier release that learned from dermoscopy alone.
+
+    Args:
+        bundle: Its bundle's folder.
+        phone: PAD-UFES-20's test patients.
+
+    Raises:
+        DatasetError: It has learned from phone photos, too.
+    """
+    predictor = open_served(bundle)
+    contract = predictor.bundle.contract
+    if any(PHONE_COLLECTION in data for data in contract.training_data):
+        raise DatasetError(f"{bundle} has learned from phone photos, too")
+    figures = phone_metrics(predict(predictor, phone), contract, resamples)
+    return {
+        "model_version": contract.version,
+        "malignancy_auc": figures["malignancy_auc"],
+        "pad_definition": {"malignancy_auc": figures["pad_definition"]["malignancy_auc"]},
+    }
+
+
 def binary_baseline(
     malignancy: np.ndarray, records: Sequence[Record], resamples: int = RESAMPLES
 ) -> dict[str, Any]:
@@ -145,6 +168,9 @@ def measure(
     isic2018: Subset | None = None,
     baseline_run: Path | None = None,
     runs: Sequence[Path] = (),
+    seed_runs: Sequence[Path] = (),
+    dermoscopy_bundle: Path | None = None,
+    earlier: Mapping[str, Any] | None = None,
     masks: Masks | None = None,
     robustness_images: int = 0,
     negatives: int = NEGATIVES,
@@ -160,6 +186,10 @@ def measure(
         isic2018: Another dermoscopy set with the seven classes.
         baseline_run: A finished run of the origin's CNN.
         runs: The runs that led to the bundle, first to last, for their logs.
+        seed_runs: Runs of its last training stage that differ in their seed alone.
+        dermoscopy_bundle: An earlier release that has seen no phone photos, to stand beside.
+        earlier: An earlier release's tree, for the origin's CNN where ``baseline_run`` is not at hand: it was
+            measured on the same photos.
         masks: Outlines of HAM10000's lesions.
         robustness_images: How many test photos are changed and looked at again.
         negatives: How many pictures of each kind are drawn for the gate to refuse.
@@ -196,6 +226,10 @@ def measure(
     if phone:
         answers = predict(predictor, phone)
         metrics["phone"] = phone_metrics(answers, contract, resamples)
+        if dermoscopy_bundle:
+            metrics["phone"]["without_phone_photos"] = without_phone_photos(
+                dermoscopy_bundle, phone, resamples
+            )
         metrics["gate"]["phone"] = accepted(answers)
         if robustness_images:
             metrics["gate"]["degraded"]["phone"] = degraded_metrics(
@@ -208,9 +242,14 @@ def measure(
         metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
     if runs:
         metrics["training"] = history.training_history(runs)
+        metrics["recipes"] = history.recipes(runs)
+    if seed_runs:
+        metrics["seeds"] = history.seed_spread(seed_runs)
     if baseline_run:
         malignancy = predict_seed_cnn(baseline_run, test)
         metrics["baselines"]["seed_cnn"] = binary_baseline(malignancy, test.records, resamples)
+    elif earlier:
+        metrics["baselines"]["seed_cnn"] = earlier["baselines"]["seed_cnn"]
     return metrics
 
 

@@ -11,19 +11,24 @@ import platform
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import keras
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from train.augment import random_view
-from train.dataset import Frames, Subset, load_frames, true_centre_square
+from train.backbone import freeze_stages
+from train.dataset import Frames, Record, Subset, class_index, load_frames, true_centre_square
 from train.models import SEED_CNN_SIZE, build_classifier, build_seed_cnn
+from train.served import load_classifier_weights
+from train.teacher import Teacher
 from webapp.imaging import model_input
 from webapp.labels import CLASSES, MALIGNANT_INDICES
 
@@ -55,6 +60,13 @@ class Recipe:
     """A class of n images is drawn in proportion to n ** (1 - balance)."""
     phone_share: float = 0.15
     """Share of smartphone photos among what the network sees, where there are any."""
+    teacher_share: float = 0.0
+    """How much of each target comes from a teacher and not from the label."""
+    extra_share: float = 0.0
+    """Share of photos of other collections, whose labels may say no more than malignant or not."""
+    frozen_stages: int = 0
+    """How many of the backbone's seven stages, and the stem, stay as they were at the start. The first three
+    hold 4 % of Lite0's weights and take half of a training step."""
     frame_size: int = 224
     validation_size: int = 192
     validate_every: int = 2
@@ -100,39 +112,81 @@ def training_prior(subset: Subset, balance: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Everything that batches are drawn from: ``labels`` ``float32 (count, 7)`` one-hot, ``weights``
-    ``float64 (count,)``, which sum to 1."""
+    """Everything that batches are drawn from.
+
+    ``labels`` is ``float32 (count, 7)``: 1 for each class that the label leaves possible, which is one where
+    a diagnosis is known. ``weights`` is ``float64 (count,)`` and sums to 1; an epoch draws ``draws`` images.
+    """
 
     frames: Frames
     labels: np.ndarray
     weights: np.ndarray
+    draws: int
 
 
-def load_training_set(train: Subset, phone: Subset | None, recipe: Recipe) -> TrainingSet:
-    """Decodes the training images; smartphone photos get ``recipe.phone_share`` of the draws."""
+def load_training_set(
+    train: Subset, phone: Subset | None, recipe: Recipe, extra: Sequence[Subset] = ()
+) -> TrainingSet:
+    """Decodes the training images; smartphone photos get ``recipe.phone_share`` of the draws of those with a
+    diagnosis, and ``extra`` gets ``recipe.extra_share`` of all, no more of it malignant than of ``train``."""
     subsets = [train] if phone is None else [train, phone]
     shares = [1.0] if phone is None else [1 - recipe.phone_share, recipe.phone_share]
+    weights = np.concatenate(
+        [
+            share * sampling_weights(subset, recipe.balance)
+            for share, subset in zip(shares, subsets, strict=True)
+        ]
+    )
+    draws = len(weights)
+    if extra:
+        malignant = float(training_prior(train, recipe.balance)[list(MALIGNANT_INDICES)].sum())
+        others = malignancy_weights([record for subset in extra for record in subset.records], malignant)
+        weights = np.concatenate([(1 - recipe.extra_share) * weights, recipe.extra_share * others])
+        subsets += extra
     frames = [load_frames(subset, recipe.frame_size) for subset in subsets]
-    weights = [
-        share * sampling_weights(subset, recipe.balance)
-        for share, subset in zip(shares, subsets, strict=True)
-    ]
-    classes = np.concatenate([subset.classes for subset in subsets])
     return TrainingSet(
         Frames(np.concatenate([f.pixels for f in frames]), np.concatenate([f.aspects for f in frames])),
-        np.eye(len(CLASSES), dtype=np.float32)[classes],
-        np.concatenate(weights),
+        np.concatenate([possible_classes(subset) for subset in subsets]),
+        weights,
+        draws,
+    )
+
+
+def malignancy_weights(records: Sequence[Record], share: float) -> np.ndarray:
+    """Returns how often each image is drawn, ``float64 (count,)``: ``share`` of the draws are malignant."""
+    malignant = np.array([record.malignant for record in records])
+    return np.where(malignant, share / max(1, malignant.sum()), (1 - share) / max(1, (~malignant).sum()))
+
+
+def possible_classes(subset: Subset) -> np.ndarray:
+    """Returns 1 for each class that a label leaves possible, ``float32 (count, 7)``: the diagnosis, or each
+    harmless one where no more is known.
+
+    Raises:
+        DatasetError: A malignant image without a diagnosis.
+    """
+    malignant = np.isin(np.arange(len(CLASSES)), MALIGNANT_INDICES)
+    return np.array(
+        [
+            ~malignant
+            if record.dx is None and not record.malignant
+            else np.eye(len(CLASSES))[class_index(record)]
+            for record in subset.records
+        ],
+        np.float32,
     )
 
 
 class AugmentedBatches(keras.utils.PyDataset):
-    """The batches of one epoch; what they hold depends on seed and epoch alone."""
+    """The batches of one epoch; what they hold depends on seed, epoch and teacher alone."""
 
-    def __init__(self, images: TrainingSet, recipe: Recipe, epoch: int) -> None:
+    def __init__(
+        self, images: TrainingSet, recipe: Recipe, epoch: int, teacher: Teacher | None = None
+    ) -> None:
         super().__init__(workers=1, max_queue_size=6)
-        self.images, self.recipe, self.epoch = images, recipe, epoch
-        count = len(images.weights)
-        self.order = np.random.default_rng((recipe.seed, epoch)).choice(count, count, p=images.weights)
+        self.images, self.recipe, self.epoch, self.teacher = images, recipe, epoch, teacher
+        rng = np.random.default_rng((recipe.seed, epoch))
+        self.order = rng.choice(len(images.weights), images.draws, p=images.weights)
 
     def __len__(self) -> int:
         return steps_per_epoch(len(self.order), self.recipe)
@@ -141,9 +195,33 @@ class AugmentedBatches(keras.utils.PyDataset):
         rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
         chosen = self.order[index * self.recipe.batch_size :][: self.recipe.batch_size]
         size = self.recipe.crop_size(self.epoch)
+        drawn = max(size, self.teacher.size) if self.teacher else size
         frames = self.images.frames
-        views = [random_view(frames.pixels[i], float(frames.aspects[i]), size, rng) for i in chosen]
-        return np.stack(views), self.images.labels[chosen]
+        views = [random_view(frames.pixels[i], float(frames.aspects[i]), drawn, rng) for i in chosen]
+        labels = self.images.labels[chosen]
+        targets = self._targets(labels, resized(views, self.teacher.size)) if self.teacher else labels
+        return resized(views, size), targets
+
+    def _targets(self, labels: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """Returns the teacher's answer among the classes that the label leaves possible, mixed with a label
+        that leaves only one."""
+        assert self.teacher
+        taught = self.teacher.answers(views)
+        possible = taught * labels
+        possible /= possible.sum(axis=1, keepdims=True)
+        share = self.recipe.teacher_share
+        known = labels.sum(axis=1, keepdims=True) == 1
+        return np.where(known, (1 - share) * labels + share * taught, possible)
+
+
+def resized(views: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """Returns square views at another size, ``uint8 (count, size, size, 3)``."""
+    return np.stack(
+        [
+            view if len(view) == size else cv2.resize(view, (size, size), interpolation=cv2.INTER_AREA)
+            for view in views
+        ]
+    )
 
 
 def steps_per_epoch(images: int, recipe: Recipe) -> int:
@@ -168,8 +246,10 @@ def fit(
     run: Path,
     *,
     phone: Subset | None = None,
+    extra: Sequence[Subset] = (),
     resume: bool = False,
     start: Path | None = None,
+    teacher: Path | None = None,
     pretrained: bool = True,
     stop_after: int | None = None,
     strategy: str = "single",
@@ -182,8 +262,10 @@ def fit(
         recipe: How to train.
         run: Folder for ``run.json``, ``log.csv``, the checkpoint and the finished network.
         phone: Smartphone photos to learn from as well.
+        extra: Photos of other collections, which need a teacher where they have no diagnosis.
         resume: Whether to go on from the run's checkpoint, if it has one.
-        start: A finished network of the same kind to start from.
+        start: A finished network of the same kind, or a bundle that holds one, to start from.
+        teacher: A bundle whose answers make up ``recipe.teacher_share`` of the targets.
         pretrained: Whether to start from ImageNet weights, where there is no ``start``.
         stop_after: Stop after this epoch (counted from 1), as an interruption would.
         strategy: ``single``, or ``mirrored`` to split each batch over all GPUs of this machine. How it
@@ -193,12 +275,20 @@ def fit(
         The finished network's file: logits for the product's, with averaged weights.
 
     Raises:
-        FitError: The folder already holds a run and ``resume`` is off, or holds one of another recipe.
+        FitError: The folder already holds a run and ``resume`` is off, or holds one of another recipe; or
+            the recipe has a share for a teacher or for extra photos and there are none, or the other way
+            round.
     """
     if recipe.model == SEED_CNN and strategy != "single":
         # Its last batch is a partial one, which Keras 3.15 cannot split evenly; it takes minutes anyway.
         raise FitError(f"{SEED_CNN} trains on one device only: leave out --strategy {strategy}")
-    _prepare_run(run, recipe, resume)
+    if bool(teacher) != (recipe.teacher_share > 0):
+        raise FitError("a teacher and a teacher share above 0 belong together")
+    if bool(extra) != (recipe.extra_share > 0):
+        raise FitError("extra photos and an extra share above 0 belong together")
+    if not teacher and any(record.dx is None for subset in extra for record in subset.records):
+        raise FitError("extra photos without a diagnosis need a teacher")
+    prepare_run(run, recipe, resume)
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
         import tensorflow
@@ -207,8 +297,8 @@ def fit(
     if recipe.model == SEED_CNN:
         return _fit_seed_cnn(train, val, recipe, run, resume, stop_after)
 
-    images = load_training_set(train, phone, recipe)
-    steps = steps_per_epoch(len(images.weights), recipe)
+    images = load_training_set(train, phone, recipe, extra)
+    steps = steps_per_epoch(images.draws, recipe)
     checkpoint = run / CHECKPOINT
     resuming = resume and checkpoint.is_file()
     with devices(strategy):  # variables belong to where they are made: here or on every GPU
@@ -219,19 +309,21 @@ def fit(
             drop_connect=recipe.drop_connect,
         )
         if start and not resuming:
-            model.load_weights(start)
+            load_start(model, start)
+        freeze_stages(model, recipe.model, recipe.frozen_stages)
         # XLA is 8 times slower here.
         model.compile(_optimizer(recipe, steps), _loss(recipe), jit_compile=False)
         if resuming:
             _restore(model, checkpoint)
     first = int(model.optimizer.iterations.value.numpy()) // steps
 
+    learned = Teacher(teacher) if teacher else None
     val_inputs = inputs(val, recipe.validation_size)
     prior = training_prior(train, recipe.balance)
     for epoch in range(first, recipe.epochs):
         _reseed_dropout(model, recipe.seed, epoch)
         history = model.fit(
-            AugmentedBatches(images, recipe, epoch),
+            AugmentedBatches(images, recipe, epoch, learned),
             shuffle=False,  # the epoch's own order is random already, and repeatable
             initial_epoch=epoch,
             epochs=epoch + 1,
@@ -247,14 +339,22 @@ def fit(
             row |= validation_figures(logits, val, prior)
         # Only now: swapping the averages in and out has rounded the weights, and a resumed run must
         # go on from the very same ones.
-        _save(model, checkpoint)
+        save_network(model, checkpoint)
         _log(run / "log.csv", row)
         if stop_after == epoch + 1:
             return checkpoint
 
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    _save(model, run / CLASSIFIER)
+    save_network(model, run / CLASSIFIER)
     return run / CLASSIFIER
+
+
+def load_start(model: keras.Model, start: Path) -> None:
+    """Fills a network with the weights of a finished run's, or of the one that a bundle serves."""
+    if start.is_dir():
+        load_classifier_weights(model, start)
+    else:
+        model.load_weights(start)
 
 
 def devices(strategy: str) -> AbstractContextManager[Any]:
@@ -356,11 +456,11 @@ def _fit_seed_cnn(
             validation_data=val_data,
             verbose=_verbosity(),
         ).history
-        _save(model, checkpoint)
+        save_network(model, checkpoint)
         _log(run / "log.csv", {"epoch": epoch + 1} | {key: values[-1] for key, values in history.items()})
         if stop_after == epoch + 1:
             return checkpoint
-    _save(model, run / CLASSIFIER)
+    save_network(model, run / CLASSIFIER)
     model.save(run / "classifier.h5")
     return run / CLASSIFIER
 
@@ -369,7 +469,7 @@ def _verbosity() -> int:
     return 1 if sys.stdout.isatty() else 2
 
 
-def _save(model: keras.Model, path: Path) -> None:
+def save_network(model: keras.Model, path: Path) -> None:
     """Writes beside the target and renames: a kill in the middle leaves the last checkpoint whole."""
     partial = path.with_name(f"partial-{path.name}")
     model.save(partial)
@@ -385,7 +485,12 @@ def _log(path: Path, row: dict[str, Any]) -> None:
         file.write(",".join(f"{row[c]:.6g}" if c in row else "" for c in columns) + "\n")
 
 
-def _prepare_run(run: Path, recipe: Recipe, resume: bool) -> None:
+def prepare_run(run: Path, recipe: Recipe, resume: bool) -> None:
+    """Makes a run's folder, whose ``run.json`` says how the run was begun.
+
+    Raises:
+        FitError: The folder already holds a run and ``resume`` is off, or holds one of another recipe.
+    """
     about = run / "run.json"
     described = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if about.is_file():

@@ -1,6 +1,8 @@
-"""What a run logged, epoch by epoch, as it stands in ``metrics.json``."""
+"""What runs were and what they logged, as it stands in ``metrics.json``."""
 
 import csv
+import json
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +10,7 @@ from typing import Any, Final
 from train.dataset import DatasetError
 
 LOG: Final = "log.csv"
+ABOUT: Final = "run.json"
 COUNTS: Final = ("run", "epoch", "size")
 
 
@@ -38,6 +41,50 @@ def training_history(runs: Sequence[Path]) -> dict[str, list[Any]]:
     columns = dict.fromkeys(name for row in rows for name in row)
     table = {name: [_counted(name, row.get(name)) for row in rows] for name in columns}
     return {name: values for name, values in table.items() if any(value is not None for value in values)}
+
+
+def recipes(runs: Sequence[Path]) -> list[dict[str, Any]]:
+    """Returns the recipe of each run, as :class:`train.fit.Recipe` has it.
+
+    Raises:
+        DatasetError: A run does not tell its recipe.
+    """
+    try:
+        return [json.loads((run / ABOUT).read_text(encoding="utf-8"))["recipe"] for run in runs]
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f"a run's {ABOUT} does not tell its recipe: {error}") from None
+
+
+def seed_spread(runs: Sequence[Path]) -> dict[str, Any]:
+    """Returns what runs that differ in their seed alone ended with.
+
+    Args:
+        runs: The folders of two runs or more.
+
+    Returns:
+        ``seeds``, the ``stages`` of each, and for each validation figure its ``values`` in that order, their
+        ``mean`` and their sample standard deviation ``sd``.
+
+    Raises:
+        DatasetError: The runs' recipes differ in more than their seed, or in nothing, or a run did not end.
+    """
+    described = recipes(runs)
+    seeds = [recipe.pop("seed") for recipe in described]
+    if len(set(seeds)) < max(2, len(seeds)) or any(recipe != described[0] for recipe in described):
+        raise DatasetError("runs that tell about seeds differ in their seed and in nothing else")
+    logs = [training_history([run]) for run in runs]
+    epochs = sum(count for _, count in described[0]["stages"])
+    if any(log["epoch"][-1] != epochs for log in logs):
+        raise DatasetError(f"a run that tells about seeds has not come to its last epoch, {epochs}")
+    spread: dict[str, Any] = {"seeds": seeds, "stages": described[0]["stages"]}
+    for name in ("val_balanced_accuracy", "val_malignancy_auc"):
+        values = [log[name][-1] for log in logs]
+        spread[name] = {
+            "values": values,
+            "mean": statistics.fmean(values),
+            "sd": statistics.stdev(values),
+        }
+    return spread
 
 
 def _counted(name: str, value: float | None) -> float | None:

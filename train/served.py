@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from train.familiarity import Familiarity, Unfamiliarity
 from train.heads import LogisticHead
+from webapp.bundle import load_bundle
 from webapp.labels import CLASSES
 
 VIEWS: Final = {1: ((),), 2: ((), (2,)), 4: ((), (1,), (2,), (1, 2))}
@@ -123,6 +124,29 @@ def build_served_model(
     if heads.lesion_map is not None:
         outputs["lesion_map"] = heads.lesion_map.as_convolution(features, "lesion_map")
     return keras.Model(image, outputs, name="skin_cancer_detector")
+
+
+def load_classifier_weights(classifier: keras.Model, bundle: Path) -> None:
+    """Fills a network from :func:`train.models.build_classifier` with the one that a bundle serves.
+
+    Takes temperature and priors out of the last layer again, so that training can go on from a release.
+
+    Raises:
+        BundleError: A file of the bundle is missing or damaged.
+        ValueError: The bundle serves a network of another architecture.
+    """
+    loaded = load_bundle(bundle)
+    contract = loaded.contract
+    served = keras.saving.load_model(loaded.file("model.keras"), compile=False)
+    backbone = served.get_layer(classifier.name)
+    for layer in classifier.layers:
+        if layer.weights and layer.name != "logits":
+            layer.set_weights(backbone.get_layer(layer.name).get_weights())
+    kernel, bias = served.get_layer("class_activation_maps").get_weights()
+    calibration = Calibration(contract.temperature, contract.training_prior, contract.natural_prior)
+    classifier.get_layer("logits").set_weights(
+        [kernel[0, 0] * calibration.temperature, (bias - calibration.shift) * calibration.temperature]
+    )
 
 
 def save_heads(file: Path, heads: Heads) -> None:

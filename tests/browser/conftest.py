@@ -90,8 +90,8 @@ class Site:
 
 
 def read_at_once(app: Flask) -> Callable[[Any, Any], list[bytes]]:
-    """Reads each answer before it is sent: where a page leaves in the middle of a static file, Werkzeug's server
-    would not close that file, and the warning of it would fail whichever test runs then."""
+    """Reads each answer before it is sent: where a page leaves in the middle of a static file, Werkzeug's
+    server would not close that file, and the warning of it would fail whichever test runs then."""
 
     def answer(environ: Any, start_response: Any) -> list[bytes]:
         parts = app(environ, start_response)

@@ -1,7 +1,9 @@
+import json
+
 import pytest
 
 from train.dataset import DatasetError
-from train.history import training_history
+from train.history import seed_spread, training_history
 
 LOG = "epoch,size,loss,val_loss,val_malignancy_auc\n1,128,1.5,,\n2,128,1.25,,0.875\n"
 
@@ -25,3 +27,38 @@ def test_a_log_that_cannot_be_read_is_named(tmp_path, log):
         (tmp_path / "log.csv").write_text(log)
     with pytest.raises(DatasetError, match=r"log\.csv"):
         training_history([tmp_path])
+
+
+def made_run(folder, seed, auc, **recipe):
+    folder.mkdir()
+    (folder / "log.csv").write_text(
+        f"epoch,size,loss,val_balanced_accuracy,val_malignancy_auc\n1,64,1.5,,\n2,64,1.25,{auc - 0.2},{auc}\n"
+    )
+    recipe = {"model": "lite0", "stages": [[64, 2]], "seed": seed, **recipe}
+    (folder / "run.json").write_text(json.dumps({"recipe": recipe}))
+    return folder
+
+
+def test_the_spread_between_seeds(tmp_path):
+    runs = [made_run(tmp_path / str(seed), seed, auc) for seed, auc in ((0, 0.9), (1, 0.92), (2, 0.91))]
+    spread = seed_spread(runs)
+    assert (spread["seeds"], spread["stages"]) == ([0, 1, 2], [[64, 2]])
+    assert spread["val_malignancy_auc"]["values"] == [0.9, 0.92, 0.91]
+    assert spread["val_malignancy_auc"]["mean"] == pytest.approx(0.91)
+    assert spread["val_malignancy_auc"]["sd"] == pytest.approx(0.01)
+    assert spread["val_balanced_accuracy"]["mean"] == pytest.approx(0.71)
+
+
+@pytest.mark.parametrize(
+    ("seed", "other"), [(0, {}), (1, {"learning_rate": 0.1}), (1, {"stages": [[64, 3]]})]
+)
+def test_runs_that_differ_otherwise_tell_nothing_about_seeds(tmp_path, seed, other):
+    runs = [made_run(tmp_path / "first", 0, 0.9), made_run(tmp_path / "second", seed, 0.9, **other)]
+    with pytest.raises(DatasetError, match="differ in their seed and in nothing else"):
+        seed_spread(runs)
+
+
+def test_a_run_that_did_not_end_tells_nothing_about_seeds(tmp_path):
+    runs = [made_run(tmp_path / str(seed), seed, 0.9, stages=[[64, 3]]) for seed in (0, 1)]
+    with pytest.raises(DatasetError, match="last epoch, 3"):
+        seed_spread(runs)

@@ -1,5 +1,6 @@
 """The whole road, from official-looking images to a bundle that the web app serves, in small."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -196,3 +197,153 @@ def test_smartphone_photos_get_their_share_of_the_draws(data):
     )
     assert images.weights[half:].sum() == pytest.approx(0.2)
     assert images.labels.shape == (2 * half, len(CLASSES))
+
+
+class KnowsOne:
+    """A teacher that is sure of a class, and remembers what it was asked about."""
+
+    def __init__(self, size: int, answer: int, rest: int) -> None:
+        self.size, self.asked = size, []
+        self.answer = np.full(len(CLASSES), 0.0, np.float32)
+        self.answer[[answer, rest]] = 0.8, 0.2
+
+    def answers(self, views: np.ndarray) -> np.ndarray:
+        self.asked.append(views)
+        return np.tile(self.answer, (len(views), 1))
+
+
+def taught_batch(labels: np.ndarray, teacher: KnowsOne, **recipe: float) -> tuple[np.ndarray, np.ndarray]:
+    from train.dataset import Frames
+    from train.fit import AugmentedBatches, Recipe, TrainingSet
+
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
+    images = TrainingSet(Frames(pixels, np.ones(4, np.float32)), labels, np.full(4, 0.25), draws=4)
+    return AugmentedBatches(images, Recipe(stages=((32, 1),), batch_size=4, **recipe), 0, teacher)[0]
+
+
+def test_a_teacher_is_asked_about_the_view_that_the_pupil_sees_and_mixed_with_the_label():
+    teacher = KnowsOne(48, answer=2, rest=5)
+    views, targets = taught_batch(np.eye(7, dtype=np.float32)[[2] * 4], teacher, teacher_share=0.5)
+    (asked,) = teacher.asked
+    assert (views.shape, asked.shape) == ((4, 32, 32, 3), (4, 48, 48, 3))
+    assert views.mean((1, 2)) == pytest.approx(asked.mean((1, 2)), abs=1)
+    assert targets == pytest.approx(np.tile([0, 0, 0.9, 0, 0, 0.1, 0], (4, 1)), abs=1e-6)
+
+
+def test_where_only_harmless_is_known_the_teacher_chooses_among_the_harmless():
+    from webapp.labels import MALIGNANT_INDICES
+
+    harmless = np.ones((4, 7), np.float32)
+    harmless[:, list(MALIGNANT_INDICES)] = 0
+    melanoma, naevus = CLASSES.index("mel"), CLASSES.index("nv")
+    _, targets = taught_batch(harmless, KnowsOne(32, answer=melanoma, rest=naevus), teacher_share=0.5)
+    assert targets == pytest.approx(np.eye(7)[[naevus] * 4], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "given", "sentence"),
+    [
+        ({"teacher_share": 0.5}, {}, "belong together"),
+        ({}, {"teacher": Path("bundle")}, "belong together"),
+        ({"extra_share": 0.5}, {}, "belong together"),
+        ({"extra_share": 0.5}, {"extra": True}, "need a teacher"),
+    ],
+)
+def test_what_a_recipe_needs_must_be_there(data, tmp_path, recipe, given, sentence):
+    from train.fit import FitError, Recipe, fit
+
+    collection = open_collection(data)
+    nobody = Subset(collection, ())
+    unknown = dataclasses.replace(collection.records[0], dx=None, malignant=False)
+    if "extra" in given:
+        given = {"extra": [Subset(collection, (unknown,))]}
+    with pytest.raises(FitError, match=sentence):
+        fit(nobody, nobody, Recipe(**recipe), tmp_path / "run", **given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_collections_get_their_share_and_as_many_cancers_as_the_rest(data):
+    from train.fit import Recipe, load_training_set, possible_classes, training_prior
+    from webapp.labels import MALIGNANT_INDICES
+
+    collection = open_collection(data)
+    train = Subset(collection, collection.records)
+    unnamed = [
+        record if record.malignant else dataclasses.replace(record, dx=None) for record in collection.records
+    ]
+    extra = Subset(collection, tuple(unnamed))
+    recipe = Recipe(frame_size=32, extra_share=0.25)
+    images = load_training_set(train, None, recipe, [extra])
+    count = len(train.records)
+    assert images.draws == count and len(images.weights) == 2 * count
+    assert images.weights.sum() == pytest.approx(1)
+    assert images.weights[count:].sum() == pytest.approx(0.25)
+    malignant = np.array([record.malignant for record in extra.records])
+    share = training_prior(train, recipe.balance)[list(MALIGNANT_INDICES)].sum()
+    assert images.weights[count:][malignant].sum() == pytest.approx(0.25 * share)
+    assert set(possible_classes(extra).sum(axis=1)) == {1, 4}
+
+
+def test_training_goes_on_from_a_bundle_with_its_first_stages_as_they_are(data, tmp_path):
+    import keras
+
+    from train.backbone import freeze_stages
+    from train.models import build_classifier
+    from train.served import load_classifier_weights
+    from webapp.bundle import BUNDLE_FOLDER, load_bundle
+
+    bundle = load_bundle(BUNDLE_FOLDER)
+    served = keras.saving.load_model(bundle.file("model.keras"), compile=False)
+    network = build_classifier(pretrained=False)
+    load_classifier_weights(network, BUNDLE_FOLDER)
+    view = np.random.default_rng(0).integers(0, 256, (1, *served.input_shape[1:]), np.uint8)
+    views = json.loads((BUNDLE_FOLDER / "contract.json").read_text())["views"]
+    flips = [view[:, ::up, ::left] for up in (1, -1) for left in (1, -1)][:views]
+    logits = network.predict(np.concatenate(flips), verbose=0).mean(axis=0)
+    scores = logits / bundle.contract.temperature + np.log(bundle.contract.natural_prior)
+    odds = np.exp(scores - np.log(bundle.contract.training_prior))
+    assert odds / odds.sum() == pytest.approx(served.predict(view, verbose=0)["probabilities"][0], abs=1e-4)
+
+    freeze_stages(network, "lite0", 3)
+    trained = {layer.name.partition("_")[0] for layer in network.layers if layer.trainable}
+    assert "block5" in trained and "head" in trained and "logits" in trained
+    assert not trained & {"stem", *(f"block{i}" for i in range(5))}
+
+
+def test_a_bundle_teaches_for_the_prior_that_its_pupil_sees():
+    from train.teacher import Teacher
+    from webapp.bundle import BUNDLE_FOLDER, load_bundle
+
+    contract = load_bundle(BUNDLE_FOLDER).contract
+    teacher = Teacher(BUNDLE_FOLDER)
+    views = np.random.default_rng(0).integers(0, 256, (3, teacher.size, teacher.size, 3), np.uint8)
+    served = KerasRuntime(BUNDLE_FOLDER / "model.keras", contract)
+    probabilities = np.concatenate([served.run(view[None])["probabilities"] for view in views])
+    odds = probabilities * np.divide(contract.training_prior, contract.natural_prior)
+    assert teacher.answers(views) == pytest.approx(odds / odds.sum(axis=1, keepdims=True), abs=1e-4)
+
+
+def test_a_release_without_phone_photos_stands_beside(data, monkeypatch):
+    from train import evaluate
+    from train.dataset import DatasetError
+    from webapp.bundle import BUNDLE_FOLDER
+
+    collection = open_collection(data)
+    photos = Subset(collection, collection.records)
+    with pytest.raises(DatasetError, match="phone photos, too"):
+        evaluate.without_phone_photos(BUNDLE_FOLDER, photos)
+    monkeypatch.setattr(evaluate, "PHONE_COLLECTION", "another collection")
+    found = evaluate.without_phone_photos(BUNDLE_FOLDER, photos, resamples=10)
+    assert 0 <= found["malignancy_auc"]["value"] <= 1
+    assert 0 <= found["pad_definition"]["malignancy_auc"]["value"] <= 1
+
+
+def test_what_another_release_says_of_the_origins_network_is_kept(data, tmp_path):
+    from train.evaluate import measure
+    from webapp.bundle import BUNDLE_FOLDER
+
+    collection = open_collection(data)
+    photos = Subset(collection, collection.records)
+    earlier = {"baselines": {"seed_cnn": {"accuracy": {"value": 0.5}}}}
+    found = measure(BUNDLE_FOLDER, test=photos, earlier=earlier, negatives=1, resamples=10)
+    assert found["baselines"]["seed_cnn"] == {"accuracy": {"value": 0.5}}

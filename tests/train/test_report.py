@@ -86,6 +86,31 @@ def test_the_leak_is_shown_where_it_was_measured(bundle):
     assert "| by image | 39.0 % | 90.0 % (88.0–92.0)" in card
 
 
+def test_what_a_run_learned_from_and_how_far_seeds_lie_apart_is_shown_where_it_is_known(bundle):
+    metrics = json.loads((bundle / "metrics.json").read_text())
+    spread = {"values": [0.71, 0.73, 0.72], "mean": 0.72, "sd": 0.01}
+    recipe = {"model": "lite2", "stages": [[128, 6], [160, 8]], "learning_rate": 0.0006, "seed": 0}
+    metrics |= {
+        "seeds": {
+            "seeds": [0, 1, 2],
+            "stages": [[160, 1]],
+            "val_balanced_accuracy": spread,
+            "val_malignancy_auc": {**spread, "mean": 0.921},
+        },
+        "recipes": [recipe, {**recipe, "phone_share": 0.15, "teacher_share": 0.5, "extra_share": 0.25}],
+    }
+    metrics["phone"]["without_phone_photos"] = {
+        "malignancy_auc": figure(0.84),
+        "pad_definition": {"malignancy_auc": figure(0.74)},
+    }
+    (bundle / "metrics.json").write_text(json.dumps(metrics))
+    report(bundle)
+    card = (bundle / "MODEL_CARD.md").read_text()
+    assert "seeds 0, 1, 2" in card and "72.0 ± 1.0 % / 0.921 ± 0.010" in card
+    assert "| lite2 | 128 px × 6, 160 px × 8 | 0.0006 | 15 % | 25 % | 50 % | 0 | 0 |" in card
+    assert "HAM10000 alone | 0.840 (0.820–0.860) / 0.740" in card
+
+
 def test_a_document_without_a_mark_is_refused():
     with pytest.raises(ReportError, match="mark"):
         render_marked("# Nothing to render", {})
