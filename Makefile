@@ -30,7 +30,7 @@ audit: $(VENV)/.dev
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
 
-# Ten minutes: takes each protection out of a copy once and expects its test to fail.
+# Fifteen minutes: takes each protection out of a copy once and expects its test to fail.
 protections: $(VENV)/.dev
 	$(BIN)/python -m scripts.remove_protections
 
@@ -66,7 +66,8 @@ bench: $(VENV)/.dev
 instances: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.instances
 
-# Writes benchmarks/rehearsal.json and puts its figures into benchmarks/README.md.
+# Four minutes on a quiet machine: a deploy to three sizes of dyno. Writes benchmarks/rehearsal.json and puts its
+# figures into benchmarks/README.md and README.md.
 rehearse: $(VENV)/.dev
 	$(BIN)/python -m scripts.rehearse_deploy
 	$(BIN)/python -m benchmarks.render

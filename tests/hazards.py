@@ -64,6 +64,10 @@ def _png_bomb() -> bytes:
     return png_of(30_000, 30_000, 0, 1, bytes(30_000 * 3_751))  # 900 megapixels in 110 kB
 
 
+def _narrow_bomb() -> bytes:
+    return png_of(1, 64_000_000, 0, 1, bytes(64_000_000 * 2))  # no more pixels than a photo may have
+
+
 def _text_bomb() -> bytes:
     text = b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9)
     data = to_bytes(SMALL, "PNG")
@@ -107,6 +111,7 @@ def _large_claim(file_format: str, claimed: tuple[int, int]) -> bytes:
 
 BOMBS: Final[Mapping[str, Callable[[], bytes]]] = {
     "PNG pixels": _png_bomb,
+    "PNG rows": _narrow_bomb,
     "PNG text": _text_bomb,
     "PNG profile": _profile_bomb,
     "PNG chunks": lambda: _after_png_head(png_chunk(b"teSt") * 1_000_000),

@@ -29,3 +29,12 @@ def test_what_is_asked_for_is_what_is_locked(name: str) -> None:
 def test_make_installs_by_hash() -> None:
     installs = re.findall(r"pip install.*", (ROOT / "Makefile").read_text())
     assert installs and all("--require-hashes" in command for command in installs)
+
+
+def test_make_looks_for_known_holes_in_all_that_is_locked() -> None:
+    rules = (ROOT / "Makefile").read_text().split("\naudit:")[1].split("\n\n")[0]
+    audits = re.findall(r"pip-audit (.*)", rules)
+    assert all({"--strict", "--require-hashes"} <= set(audit.split()) for audit in audits)
+    audited = {audit.split()[-1] for audit in audits}
+    assert audited == {"requirements.txt", "requirements-dev.txt"}
+    assert "-r requirements-train.txt" in (ROOT / "requirements-dev.txt").read_text(), "the third comes along"

@@ -12,6 +12,7 @@ from webapp.api_question import read_question
 from webapp.config import current_settings
 from webapp.openapi import description
 from webapp.predictor import current_predictor
+from webapp.rate_limits import count_photos
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -21,6 +22,7 @@ def predict() -> ResponseReturnValue:
     """Returns the record of the photo in the multipart field ``photo``; of several, a list of records."""
     require_key()
     photos = read_question(request)
+    count_photos(len(photos))
     predictor, settings = current_predictor(), current_settings()
     if len(photos) == 1:
         return answer(predictor, photos[0], settings)
@@ -41,9 +43,11 @@ def require_key() -> None:
         Unauthorized: There is none, or a wrong one.
     """
     keys = current_settings().api_keys
-    sent = request.authorization.token if request.authorization else None
+    # Not request.authorization: Werkzeug fails on a header "Basic" with letters outside of ASCII.
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    sent = sent.strip() if scheme.lower() == "bearer" else ""
     # Every key is compared in full, so that the time of the answer tells nothing about them.
-    if keys and not any([hmac.compare_digest(key.encode(), (sent or "").encode()) for key in keys]):
+    if keys and not any([hmac.compare_digest(key.encode(), sent.encode()) for key in keys]):
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
 
 

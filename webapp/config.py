@@ -81,6 +81,13 @@ def _rate(text: str) -> str:
 def _redis_url(text: str) -> str:
     if not text.startswith(("redis://", "rediss://")):
         raise ValueError("must begin with redis:// or rediss://")
+    from redis import ConnectionPool, RedisError  # 0.3 seconds, for those alone who set one
+
+    try:
+        ConnectionPool.from_url(text).make_connection()  # reads every part, and opens nothing
+    except (ValueError, TypeError, RedisError):
+        # Not "from error": what the parser stumbled over may be a part of the password.
+        raise ValueError("must be an address such as redis://localhost:6379/0") from None
     return text
 
 

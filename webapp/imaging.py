@@ -41,6 +41,7 @@ TURNS: Final = {
 }
 """What undoes each of EXIF's orientations; from 5 on, a photo lies on its side."""
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF")
+MAX_SIDE: Final = 65_535  # pixels, as in JPEG; a PNG of 1 × 64,000,000 takes 1 GB and 7 seconds
 STRIP: Final = 256  # rows; a multiple of every factor by which a photo is reduced
 KEPT_SIDE: Final = 640
 """Pixels: what the network and the page look at keeps at least this shorter side when a large photo is
@@ -112,7 +113,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, box: Box | None = None) ->
         data: The whole file. What it is, is decided by its content alone. Bytes after the end of
             the image (motion photos) are ignored; of several images (MPO, HEIC) the primary one
             is taken.
-        max_pixels: Width times height at most, checked before anything is decoded.
+        max_pixels: Width times height at most, checked before anything is decoded; neither may be
+            above ``MAX_SIDE``.
         box: The part that will be looked at, in pixels of the upright photo; the centre square if
             ``None``. It keeps at least ``KEPT_SIDE`` pixels where it has them.
 
@@ -141,6 +143,8 @@ def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
     with opened:
         if opened.width * opened.height > max_pixels:
             raise TooManyPixels(f"{opened.width} × {opened.height} pixels, more than {max_pixels}")
+        if max(opened.size) > MAX_SIDE:
+            raise TooManyPixels(f"{opened.width} × {opened.height} pixels, of which one side is too long")
         # Phones' portrait and HDR photos are MPO or multi-image HEIC: ordinary photos, not animations.
         if opened.format in ("PNG", "WEBP", "AVIF") and getattr(opened, "is_animated", False):
             raise AnimatedImage("an animation, not a photo")

@@ -4,25 +4,37 @@ import math
 import time
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
-from typing import Any
+from typing import Any, Final
 
-from flask import Flask, Response, request
-from flask_limiter import Limiter
+from flask import Flask, Response, current_app, g, request
+from flask_limiter import ApplicationLimit, Limiter
 
 from webapp.config import Settings
 
+SCOPE: Final = "photos"  # under one name, so that a request's further photos are added to the first ones
+
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Limits every request that sends something. Reading a page is not limited."""
+    """Limits every request that sends something. Reading a page is not limited.
+
+    At the door a request counts as one photo. How many it brings is known once its form has been read,
+    which only those get who may come in: :func:`count_photos` adds the others.
+    """
     limiter = Limiter(
         _counter,
         app=app,
-        application_limits=[settings.ratelimit],
-        application_limits_exempt_when=lambda: request.method != "POST",
+        application_limits=[
+            ApplicationLimit(
+                limit_provider=settings.ratelimit, scope=SCOPE, exempt_when=lambda: request.method != "POST"
+            )
+        ],
         enabled=settings.ratelimit_enabled,
         storage_uri=settings.redis_url or "memory://",
         storage_options=_redis_options(settings.redis_url or ""),
         in_memory_fallback_enabled=True,  # without Redis each process counts alone, and the log says so
+    )
+    app.extensions["further_photos"] = limiter.shared_limit(
+        settings.ratelimit, SCOPE, cost=lambda: int(g.further_photos)
     )
 
     @app.after_request
@@ -33,13 +45,30 @@ def init_app(app: Flask, settings: Settings) -> None:
         return response
 
 
+def count_photos(number: int) -> None:
+    """Counts the photos of the current request, of which the first was counted at the door.
+
+    Raises:
+        RateLimitExceeded: The address may not send so many now; those of a refused request count, too.
+    """
+    if number > 1:
+        g.further_photos = number - 1
+        with current_app.extensions["further_photos"]:
+            pass
+
+
 def client_network() -> str:
     """Returns whom to count: an IPv4 address, or the 64 bits of an IPv6 one that a household has."""
+    sent = request.remote_addr or ""
+    if sent.count(":") == 1:  # some proxies add the port
+        sent = sent.partition(":")[0]
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address(sent)
     except ValueError:
         return "unknown"
-    return str(IPv6Address(int(address) >> 64 << 64)) if address.version == 6 else str(address)
+    if isinstance(address, IPv6Address):  # also IPv4 as it comes to a socket of both kinds: ::ffff:192.0.2.1
+        return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
+    return str(address)
 
 
 def _counter() -> str:

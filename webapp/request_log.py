@@ -34,9 +34,10 @@ class JsonFormatter(logging.Formatter):
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Logs every request, and brings what the app and its limiter say into the same form."""
-    for name in ("webapp", "flask-limiter"):
+    # What the limiter says below a warning names the address that asked too often.
+    for name, level in (("webapp", logging.INFO), ("flask-limiter", logging.WARNING)):
         logger = logging.getLogger(name)
-        logger.setLevel(logging.INFO)
+        logger.setLevel(level)
         if not any(isinstance(handler.formatter, JsonFormatter) for handler in logger.handlers):
             handler = logging.StreamHandler(cast(TextIO, wsgi_errors_stream))
             handler.setFormatter(JsonFormatter())

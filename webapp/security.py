@@ -5,6 +5,7 @@ import secrets
 from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Final
+from urllib.parse import urlsplit
 
 import click
 from flask import Flask, Request, Response, abort, redirect, request
@@ -81,6 +82,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def protect_forms(app: Flask) -> None:
     """Sets up the CSRF check. It reads the whole form, so whatever refuses a request comes before it."""
+    app.before_request(require_sound_form)
     csrf.init_app(app)
 
 
@@ -99,10 +101,11 @@ def _temporary_key() -> str:
 
 
 def require_https() -> ResponseReturnValue | None:
-    """Sends whoever came to the proxy over http to https; a request without the header is left alone."""
+    """Sends whoever came to the proxy over http to https; any other header, and none, is left alone."""
     if isinstance(request.routing_exception, BadHost):
         return None  # there is nowhere to send them
-    if "X-Forwarded-Proto" in request.headers and not request.is_secure:
+    # The last one is the proxy's; whatever else it says must not become the scheme of an address.
+    if request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip() == "http":
         return redirect(request.url.replace("http://", "https://", 1), HTTPStatus.PERMANENT_REDIRECT)
     return None
 
@@ -111,6 +114,19 @@ def require_trusted_host() -> None:
     """Refuses a forged Host header. Health checks often come to the bare address."""
     if request.blueprint != "health" and not host_is_trusted(request.host, current_settings().trusted_hosts):
         abort(HTTPStatus.BAD_REQUEST)
+
+
+def require_sound_form() -> None:
+    """Refuses what Flask-WTF would fail on: a field without a name, an address that cannot be read."""
+    if request.method != "POST" or request.blueprint != "views":
+        return  # only the pages have forms
+    if None in request.form or None in request.files:
+        abort(HTTPStatus.BAD_REQUEST)
+    for address in (request.referrer or "", f"https://{request.host}/"):
+        try:
+            _ = urlsplit(address).port
+        except ValueError:
+            abort(HTTPStatus.BAD_REQUEST)
 
 
 def set_headers(response: Response) -> Response:

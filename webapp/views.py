@@ -2,6 +2,7 @@
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import CombinedMultiDict
 
 from webapp import pages
 from webapp.config import current_settings
@@ -22,7 +23,8 @@ def start() -> ResponseReturnValue:
 @bp.post("/")
 def check() -> ResponseReturnValue:
     """Answers for one photo, or shows the form again with what is wrong with it."""
-    form = PhotoForm()
+    # Given both, Flask-WTF does not look for a form in a JSON body, where a number would be a bug to it.
+    form = PhotoForm(CombinedMultiDict((request.files, request.form)))
     if not form.validate():
         return _start(form), form.status
     predictor = current_predictor()

@@ -7,72 +7,46 @@ once it is complete. A connection that stalls costs a little memory until it is 
 """
 
 import io
-import re
+import logging
+import resource
 import socket
 import time
-from dataclasses import dataclass, field
+import traceback
 from functools import partial
 from http import HTTPStatus
 from selectors import EVENT_READ
 from typing import Any, Final
 
+from gunicorn.http import errors
 from gunicorn.http.unreader import SocketUnreader
+from gunicorn.util import write_error
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
+from webapp.arrival import HEAD_LIMIT, Arrival, MalformedChunks
 from webapp.config import Settings
 from webapp.security import body_limit
 
-HEAD_LIMIT: Final = 32_768  # bytes of request line and headers; browsers send about 1,000
 PIECE: Final = 262_144  # bytes taken from a socket at once
 DISCARD_LIMIT: Final = 100_000_000  # bytes; above the largest raw photos that phones take today
 HELD_PHOTOS: Final = 8  # of the largest size; 120 MB as delivered, beside 512 MB of the smallest machine
+SPARE_FILES: Final = 160  # two for each of 72 threads: one to Redis and a style sheet, for example
 
-_LENGTH: Final = re.compile(rb"^content-length:[ \t]*(\d{1,18})[ \t]*\r$", re.I | re.M)
-_CHUNKED: Final = re.compile(rb"^transfer-encoding:.*chunked", re.I | re.M)
-_EXPECT: Final = re.compile(rb"^expect:[ \t]*100-continue", re.I | re.M)
+_log = logging.getLogger(__name__)
 
-
-@dataclass
-class Arrival:
-    """What came of one request so far.
-
-    ``head`` is its length in bytes with the empty line, 0 until that has come; ``length`` is that of
-    the body, ``None`` where it comes in chunks; ``discarded`` counts what was too much and forgotten.
-    After the last answer nothing that comes counts any more: ``finished``.
-    """
-
-    started: float
-    latest: float
-    data: bytearray = field(default_factory=bytearray)
-    head: int = 0
-    length: int | None = 0
-    discarded: int = 0
-    finished: bool = False
-
-    def read_head(self) -> None:
-        """Finds the end of the headers, and in them how long the body will be."""
-        end = self.data.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        self.head = end + 4
-        head = bytes(self.data[: self.head])
-        if length := _LENGTH.search(head):
-            self.length = int(length[1])
-        elif _CHUNKED.search(head):
-            self.length = None
-
-    def is_complete(self) -> bool:
-        """Whether a thread would find all that it needs."""
-        if not self.head:
-            return False
-        if self.length is None:
-            # A guess: a thread that is misled by it waits no longer than stall_seconds.
-            return self.data.endswith(b"0\r\n\r\n")
-        return len(self.data) - self.head + self.discarded >= self.length
+_REFUSALS: Final = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+}
+"""How to answer what gunicorn does not take for a request; any other reason is a 400."""
 
 
 class Delivered(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
-    """Reads what has been collected, and only then from the socket."""
+    """Reads what has been collected and never from the socket: no thread waits for a visitor.
+
+    Behind that comes the end of the file, which makes a request that is not complete a 400.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
@@ -83,7 +57,7 @@ class Delivered(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
         piece = self.collected.read(self.mxchunk)
         if len(piece) < self.mxchunk:
             self.collected = io.BytesIO()  # that was the last piece: what is read through need not stay
-        return piece or super().chunk(size_hint)
+        return piece
 
 
 class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -96,6 +70,9 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         self.upload_seconds, self.stall_seconds = settings.upload_seconds, settings.stall_seconds
         self.arrivals: dict[Any, Arrival] = {}  # by connection, the oldest first
         self.held = 0  # bytes in the arrivals, and in requests that threads are answering
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files != resource.RLIM_INFINITY:
+            self.worker_connections: int = min(self.worker_connections, max(1, files - SPARE_FILES))
 
     def enqueue_req(self, conn: Any) -> None:
         """Collects the next request of a connection; gunicorn gives it to a thread here."""
@@ -108,6 +85,16 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_data, conn))
         if ahead := conn.parser.unreader.take_buffered():
             self.take(conn, arrival, ahead)
+
+    def accept(self, listener: Any) -> None:
+        """Takes a new connection; where the worker has all that it may have, the oldest goes for it."""
+        try:
+            super().accept(listener)
+            full = self.nr_conns >= self.worker_connections
+        except OSError:  # no file is left for it; gunicorn's loop would end with the worker
+            full = True
+        if full and self.arrivals:
+            self.drop(next(iter(self.arrivals)))
 
     def on_data(self, conn: Any, sock: socket.socket) -> None:
         """Takes what a connection has sent."""
@@ -138,10 +125,18 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
             arrival.read_head()
             if len(arrival.data) > HEAD_LIMIT and not 0 < arrival.head <= HEAD_LIMIT:
                 return self.refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            if arrival.head and _EXPECT.search(bytes(arrival.data[: arrival.head])):
-                conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if arrival.head and arrival.waits_for_leave:
+                try:
+                    conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                except OSError:  # hung up, or not reading; gunicorn's loop would end with the worker
+                    return self.drop(conn)
+        if arrival.length is None:
+            try:
+                arrival.walk_chunks()
+            except MalformedChunks:
+                return self.refuse(conn, HTTPStatus.BAD_REQUEST)
         too_long = arrival.length is not None and arrival.length > DISCARD_LIMIT
-        endless = arrival.length is None and len(arrival.data) > arrival.head + self.body_limit
+        endless = arrival.length is None and arrival.received > self.body_limit
         if arrival.is_complete() or too_long or endless:
             self.deliver(conn, arrival)
         elif self.held > HELD_PHOTOS * self.body_limit:
@@ -157,6 +152,8 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         # What was discarded will never come: the answer to its headers alone ends the connection.
         conn.incomplete = arrival.discarded > 0 or not arrival.is_complete()
         conn.data_ready = True
+        if arrival.trailers:
+            del arrival.data[arrival.trailers]  # nobody here reads them
         conn.parser.unreader.collected = io.BytesIO(arrival.data)
         super().enqueue_req(conn)
 
@@ -166,6 +163,25 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         if conn.incomplete:
             req.force_close()
         return bool(super().handle_request(req, conn)) and not conn.incomplete
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answers what is no request, or what the app did not catch, and logs which error it was.
+
+        gunicorn also logs the visitor's address, and what they sent.
+        """
+        ours = isinstance(exc, (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName))
+        fields: dict[str, Any] = {"error": type(exc).__name__}
+        if ours or not isinstance(exc, errors.ParseException):
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            fields["exception"] = "".join(traceback.format_tb(exc.__traceback__))  # lines of code, no values
+            _log.error("request failed", extra={"fields": fields})
+        else:
+            status = _REFUSALS.get(type(exc), HTTPStatus.BAD_REQUEST)
+            _log.warning("no request", extra={"fields": fields})
+        try:
+            write_error(client, status.value, status.phrase, "")
+        except OSError:
+            pass  # gone
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Takes a connection back from its thread, for its next request."""

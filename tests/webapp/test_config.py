@@ -1,3 +1,4 @@
+import traceback
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,12 @@ def test_every_setting_says_what_it_does() -> None:
         ("FLASK_TRUSTED_HOSTS", "https://example.org"),
         ("FLASK_TRUSTED_HOSTS", "example.org,,"),
         ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "redis://localhost:abc"),
+        ("REDIS_URL", "redis://["),
+        ("REDIS_URL", "redis://h:99999"),
+        ("REDIS_URL", "redis://h?socket_timeout=abc"),
+        ("REDIS_URL", "redis://h?no_such_option=1"),
+        ("REDIS_URL", "rediss://h?protocol=9"),
         ("FLASK_API_KEYS", "short"),
         ("FLASK_API_KEYS", "a-key-of-a-program,"),
         ("FLASK_API_KEYS", "a key of a program"),
@@ -130,7 +137,12 @@ def test_a_value_that_does_not_parse_stops_the_start_with_a_sentence(name: str, 
     assert sentence.startswith(f"The environment variable {name} must ") and sentence.endswith(".")
 
 
-def test_the_sentence_does_not_tell_the_secret() -> None:
+@pytest.mark.parametrize(
+    "environ",
+    [{"SECRET_KEY": "hunter2"}, {"REDIS_URL": "redis://user:hunter2/more@host"}],
+)
+def test_neither_the_sentence_nor_a_traceback_tells_the_secret(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as stopped:
-        Settings.from_environ({"SECRET_KEY": "hunter2"})
+        Settings.from_environ(environ)
     assert "hunter2" not in stopped.value.message
+    assert "hunter2" not in "".join(traceback.format_exception(stopped.value))

@@ -1,4 +1,6 @@
 import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from webapp.golden import SIDE, TOLERANCE, golden_picture
 from webapp.imaging import Box
 from webapp.predictor import Prediction, open_predictor
 
+ROOT = Path(__file__).parents[2]
 PREDICTION = made_prediction(0.9312)
 
 
@@ -29,6 +32,18 @@ class BrokenPredictor(FixedPredictor):
 def test_a_process_that_answers_is_alive(make_app: AppMaker) -> None:
     response = make_app(BrokenPredictor(PREDICTION)).test_client().get("/healthz")
     assert (response.status_code, response.get_json()) == (200, {"status": "alive"})
+
+
+@pytest.mark.parametrize(
+    ("file", "check"), [("Dockerfile", r"localhost:.*?\}(/\w+)"), ("docs/deploy.md", r"`HTTP (/\w+)`")]
+)
+def test_what_the_platforms_ask_for_is_answered_at_the_bare_address(
+    make_app: AppMaker, file: str, check: str
+) -> None:
+    asked = re.findall(check, (ROOT / file).read_text(encoding="utf-8"))
+    client = make_app(trusted_hosts=("skin.example",)).test_client()
+    statuses = [client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code for path in asked]
+    assert statuses == [200], "a page would answer 400 there, and the platform would stop the app"
 
 
 def test_a_model_that_answers_as_recorded_is_ready(make_app: AppMaker) -> None:
@@ -80,4 +95,4 @@ def test_the_golden_picture_is_the_same_everywhere() -> None:
 
 def test_the_served_model_is_ready(make_app: AppMaker) -> None:
     response = make_app(open_predictor(Settings())).test_client().get("/readyz")
-    assert response.status_code == 200, response.text
+    assert (response.status_code, response.get_json()["golden"]) == (200, "ok"), response.text

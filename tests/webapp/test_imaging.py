@@ -198,6 +198,17 @@ def test_the_limit_on_pixels_comes_before_decoding(file_format: str, monkeypatch
         decode(data, SMALL.width * SMALL.height - 1)
 
 
+@pytest.mark.parametrize("lying", [False, True])
+def test_no_side_is_longer_than_a_jpegs(lying: bool) -> None:
+    for length, fits in ((65_535, True), (65_536, False)):
+        data = to_bytes(Image.new("L", (length, 1) if lying else (1, length)), "PNG")
+        if fits:
+            assert max(decode(data).size) == length
+        else:
+            with pytest.raises(TooManyPixels):
+                decode(data)
+
+
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_costs_little_and_is_no_bug(name: str) -> None:
     data = BOMBS[name]()

@@ -1,10 +1,15 @@
 """The description of the API, held against the API itself by schemathesis."""
 
+import json
+from collections import Counter
+from io import BytesIO
 from typing import Any
 
+import pytest
 import schemathesis
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from schemathesis.checks import (
     content_type_conformance,
     not_a_server_error,
@@ -14,16 +19,27 @@ from schemathesis.checks import (
 
 from tests.conftest import AppMaker
 from tests.fakes import FixedPredictor, made_prediction
+from tests.rendered import render_lesion_jpeg
 from webapp import create_app
 from webapp.api_question import MAX_PHOTOS
 from webapp.config import Settings
 from webapp.record import COLUMNS
 
 APP = create_app(
-    Settings(secret_key="not a secret, only a test"),
+    # Without a limit: it would answer most of what is made up here, and 429 looks the same each time.
+    Settings(secret_key="not a secret, only a test", ratelimit_enabled=False),
     FixedPredictor(made_prediction(0.9312)),  # type: ignore[arg-type]
 )
 SCHEMA = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", APP)
+PREDICT = SCHEMA["/api/v1/predict"]["POST"]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+JPEG = render_lesion_jpeg(1, 300, 225)
 
 
 @schemathesis.serializer("image/jpeg", "image/png", "image/webp", "image/heic", "image/avif")
@@ -33,17 +49,63 @@ def as_bytes(context: schemathesis.SerializationContext, value: Any) -> bytes:
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@MANY
 def test_the_api_keeps_what_its_description_promises(case: schemathesis.Case) -> None:
     # Not among the checks: that what fits the description is accepted. Made bytes are no photo.
-    case.call_and_validate(
-        checks=[
-            not_a_server_error,
-            status_code_conformance,
-            content_type_conformance,
-            response_schema_conformance,
-        ]
+    case.call_and_validate(checks=CHECKS)
+
+
+def test_the_answers_to_real_photos_are_as_described() -> None:
+    answers: Counter[str] = Counter()
+
+    @given(
+        case=PREDICT.as_strategy(),
+        photos=st.lists(st.sampled_from([JPEG, JPEG, b"no photo"]), min_size=1, max_size=3),
+        boxed=st.booleans(),
     )
+    @MANY
+    def send(case: schemathesis.Case, photos: list[bytes], boxed: bool) -> None:
+        case.body["photo"] = photos
+        if not boxed:  # boxes that are made up hardly ever fit the photos, and then none is looked at
+            case.body.pop("box", None)
+        response = case.call_and_validate(checks=CHECKS)
+        if response.status_code == 200:
+            answers["several" if "records" in response.json() else "single"] += 1
+
+    send()
+    assert answers["single"] and answers["several"], answers
+
+
+@pytest.mark.parametrize(
+    ("photos", "fields", "status"),
+    [
+        ([JPEG], {}, 200),
+        ([JPEG], {"heat_map": "true"}, 200),
+        ([JPEG, JPEG], {"heat_map": "true"}, 200),
+        ([JPEG, b"no photo"], {"heat_map": "true"}, 200),
+        ([], {}, 400),
+        ([b"no photo"], {}, 415),
+        ([JPEG[:2000]], {}, 422),
+    ],
+    ids=["single", "heat map", "several", "one of several unreadable", "none", "no photo", "damaged"],
+)
+def test_each_kind_of_answer_fits_the_description(
+    photos: list[bytes], fields: dict[str, str], status: int
+) -> None:
+    files = [(BytesIO(photo), f"{number}.jpg") for number, photo in enumerate(photos)]
+    response = APP.test_client().post("/api/v1/predict", data={"photo": files, **fields})
+    assert response.status_code == status
+    PREDICT.validate_response(response)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"malignancy": 1.5}, {"outcome": "benign"}, {"heat_map": "map.png"}, {"more": 1}]
+)
+def test_an_answer_that_does_not_fit_the_description_would_be_noticed(damage: dict[str, object]) -> None:
+    response = APP.test_client().post("/api/v1/predict", data={"photo": (BytesIO(JPEG), "spot.jpg")})
+    assert PREDICT.is_valid_response(response)
+    response.set_data(json.dumps(response.get_json() | damage))
+    assert not PREDICT.is_valid_response(response)
 
 
 def described(client: FlaskClient) -> dict[str, Any]:

@@ -101,6 +101,18 @@ def test_a_request_that_no_proxy_forwarded_is_not_redirected(make_app: AppMaker)
     assert make_app(dyno="web.1").test_client().get("/").status_code == 200
 
 
+@pytest.mark.parametrize("scheme", ["ftp", "javascript", "HTTPS", "HTTP", "http:", "", "http, ftp"])
+def test_only_http_is_sent_to_https(make_app: AppMaker, scheme: str) -> None:
+    response = make_app(dyno="web.1").test_client().get("/", headers={"X-Forwarded-Proto": scheme})
+    assert response.status_code == 200 and "Location" not in response.headers
+    assert "Strict-Transport-Security" not in response.headers
+
+
+def test_the_proxys_own_word_on_the_scheme_is_the_last(make_app: AppMaker) -> None:
+    response = make_app(dyno="web.1").test_client().get("/", headers={"X-Forwarded-Proto": "https, http"})
+    assert (response.status_code, response.headers["Location"]) == (308, "https://localhost/")
+
+
 def test_a_forged_host_header_changes_no_address(make_app: AppMaker) -> None:
     client = make_app(dyno="web.1").test_client()
     response = client.get("/", headers={**HTTPS, "X-Forwarded-Host": "evil.example", "Host": "evil.example"})
@@ -136,11 +148,12 @@ def csrf_token(page: str) -> str:
 
 
 @pytest.mark.parametrize("token", ["own", "", "forged", "foreign"])
-def test_the_form_needs_the_token_of_its_own_session(app: Flask, photo: bytes, token: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/crop"])
+def test_the_form_needs_the_token_of_its_own_session(app: Flask, photo: bytes, path: str, token: str) -> None:
     client = app.test_client()
     own, foreign = csrf_token(client.get("/").text), csrf_token(app.test_client().get("/").text)
     sent = {"own": own, "": "", "forged": own[:-4] + "AAAA", "foreign": foreign}[token]
-    response = client.post("/", data={"photo": (io.BytesIO(photo), "spot.jpg"), "csrf_token": sent})
+    response = client.post(path, data={"photo": (io.BytesIO(photo), "spot.jpg"), "csrf_token": sent})
     assert response.status_code == (200 if token == "own" else 400)
 
 
@@ -153,6 +166,46 @@ def test_over_https_the_form_must_come_from_this_site(make_app: AppMaker, photo:
             "/", data=data, headers={**HTTPS, "Referer": referrer}, base_url="https://localhost"
         )
         assert response.status_code == status
+
+
+NAMELESS = b"--b\r\nContent-Disposition: form-data%b\r\n\r\nx\r\n--b--\r\n"
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "status"),
+    [
+        ("/", MULTIPART, NAMELESS % b"", 400),
+        ("/crop", MULTIPART, NAMELESS % b"", 400),
+        ("/", MULTIPART, NAMELESS % b'; filename="x"', 400),
+        ("/crop", MULTIPART, NAMELESS % b'; filename="x"', 400),
+        ("/api/v1/predict", MULTIPART, NAMELESS % b"", 400),
+        ("/", JSON, b"[1]", 400),
+        ("/", JSON, b"1", 400),
+        ("/", JSON, b'"x"', 400),
+        ("/", JSON, b"{", 400),
+        ("/crop", JSON, b"[1]", 400),
+        ("/", {"Referer": "https://["}, b"", 400),
+        ("/", {"Referer": "https://localhost:abc/"}, b"", 400),
+        ("/", {"Referer": "https://localhost:99999/"}, b"", 400),
+        ("/", {"Referer": "https://localhost/", "Host": "localhost:99999"}, b"", 400),
+        ("/crop", {"Referer": "https://["}, b"", 400),
+        ("/api/v1/predict", {"Authorization": "Basic \xff"}, b"", 400),
+        ("/api/v1/predict", {"Authorization": "Digest \xff=\xff"}, b"", 400),
+    ],
+)
+def test_odd_requests_are_no_500(
+    make_app: AppMaker, path: str, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    app = make_app(proxy_hops=1)
+    app.testing = False  # as in production: what nobody expected becomes a 500
+    client = app.test_client()
+    secure = {**HTTPS, "Referer": "https://localhost/"}
+    token = csrf_token(client.get("/", headers=secure).text)
+    sent = secure | {"X-CSRFToken": token} | headers
+    response = client.post(path, data=body, headers=sent)
+    assert response.status_code == status
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,31 @@
 
 import http.client
 import io
+import json
 import os
+import resource
 import signal
 import socket
+import struct
+import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing
+from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from gunicorn.http.body import LengthReader
 
 from tests.conftest import multipart
+from tests.hazards import png_of
 from tests.rendered import render_lesion, to_bytes
 from tests.serving import Server, serving, wait_until_ready
-from webapp.worker import Delivered
+from webapp.request_log import JsonFormatter
+from webapp.worker import CollectingWorker, Delivered
 
 STALL, TOTAL = 3, 10  # seconds; the smallest that leave a busy test machine time to answer
 
@@ -36,12 +44,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def head(content_type: str, length: int, path: str = "/api/v1/predict", extra: str = "") -> bytes:
+def head(content_type: str, length: int | str, path: str = "/api/v1/predict", extra: str = "") -> bytes:
     lines = (
         f"POST {path} HTTP/1.1",
         "Host: localhost",
         f"Content-Type: {content_type}",
-        f"Content-Length: {length}",
+        "Transfer-Encoding: chunked" if length == "chunked" else f"Content-Length: {length}",
     )
     return ("\r\n".join(lines) + f"\r\n{extra}\r\n").encode()
 
@@ -123,6 +131,70 @@ def test_a_body_in_chunks_is_read(server: Server, photo: bytes) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("kind", ["chunks", "length"])
+def test_a_body_that_looks_complete_too_early_holds_no_thread(
+    server: Server, photo: bytes, kind: str
+) -> None:
+    """Two photos are looked at and two wait: three that hold a thread each hold up everybody."""
+    body, content_type = multipart(photo)
+    if kind == "chunks":  # up to here, the data end like those of a body that is complete
+        body = multipart(photo + b"0\r\n\r\n")[0]
+        pause = body.index(b"0\r\n\r\n") + 5
+        length, sent = "chunked", b"%x\r\n" % len(body) + body[:pause]
+        rest = body[pause:] + b"\r\n0\r\nX-Checksum: none\r\n\r\n"
+    else:
+        length, sent, rest = f"{len(body):020}", body[:100], body[100:]
+    with ExitStack() as stack:
+        trickling = [stack.enter_context(closing(connect(server))) for _ in range(3)]
+        for connection in trickling:
+            connection.sendall(head(content_type, length, extra="Connection: close\r\n") + sent)
+        time.sleep(0.3)
+        for connection in trickling:
+            connection.sendall(rest[:1])
+        whole, started = multipart(photo)[0], time.monotonic()
+        assert server.request("POST", "/api/v1/predict", whole, **{"Content-Type": content_type})[0] == 200
+        assert time.monotonic() - started < 2
+        for connection in trickling:
+            connection.sendall(rest[1:])
+            assert read_all(connection).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_thread_never_reads_from_a_visitor() -> None:
+    ours, visitor = socket.socketpair()
+    with closing(ours), closing(visitor):
+        visitor.sendall(b"later")
+        delivered = Delivered(ours)
+        delivered.collected = io.BytesIO(b"in time")
+        assert [delivered.read(), delivered.read()] == [b"in time", b""]
+
+
+def test_a_body_in_chunks_with_trailers_is_read_and_the_connection_goes_on(
+    server: Server, photo: bytes
+) -> None:
+    body, content_type = multipart(photo)
+    chunks = b"%x\r\n%b\r\n0\r\nX-Checksum: none\r\nHost: forbidden here\r\n\r\n" % (len(body), body)
+    last = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with closing(connect(server)) as connection:
+        connection.sendall((head(content_type, "chunked") + chunks) * 2 + last)
+        assert read_all(connection).count(b"HTTP/1.1 200 OK") == 3
+
+
+def test_a_body_in_chunks_that_is_too_large_is_told_so(server: Server) -> None:
+    body, content_type = multipart(bytes(3_000_000))
+    connection = http.client.HTTPConnection("localhost", server.port, timeout=30)
+    pieces = (body[start : start + 10_000] for start in range(0, len(body), 10_000))
+    connection.request("POST", "/api/v1/predict", pieces, {"Content-Type": content_type}, encode_chunked=True)
+    response = connection.getresponse()
+    assert (response.status, json.load(response)["code"]) == (413, "too_large")
+    connection.close()
+
+
+def test_a_body_that_is_no_chunks_is_refused(server: Server) -> None:
+    with closing(connect(server)) as connection:
+        connection.sendall(head("text/plain", "chunked") + b"Mrs Example\r\n")
+        assert read_all(connection).startswith(b"HTTP/1.1 400")
+
+
 def test_one_connection_serves_many_requests(server: Server, photo: bytes) -> None:
     body, content_type = multipart(photo)
     connection = http.client.HTTPConnection("localhost", server.port, timeout=30)
@@ -162,6 +234,34 @@ def test_a_client_that_waits_for_leave_to_send_gets_it(server: Server, photo: by
         assert b"HTTP/1.1 200 OK" in read_all(connection)
 
 
+def test_more_photos_than_may_wait_are_refused_while_pages_are_answered(server: Server) -> None:
+    """Two photos are looked at and two wait, each with a thread; there are threads beside those."""
+    large = png_of(8_000, 7_500, 0, 8, bytes(7_500 * 8_001))  # takes a second each, one after the other
+    body, content_type = multipart(large)
+    with ThreadPoolExecutor(6) as threads:
+        send = ("POST", "/api/v1/predict", body)
+        answers = [threads.submit(server.request, *send, **{"Content-Type": content_type}) for _ in range(6)]
+        refused = [answer.result()[0] for answer in islice(as_completed(answers), 2)]
+        assert refused == [503, 503], "before any other is answered"
+        assert server.request("GET", "/about")[0] == 200
+        assert sum(answer.done() for answer in answers) < 4, "nor does the page wait for those in the queue"
+        assert sorted(answer.result()[0] for answer in answers) == [200] * 4 + [503] * 2
+
+
+def test_clients_that_hang_up_while_they_are_given_leave_harm_nobody(server: Server) -> None:
+    """What they sent is still there to be read, but nothing can be sent any more."""
+    (worker,) = psutil.Process(server.process.pid).children()
+    worker.suspend()  # so that it finds them all after they have hung up
+    for _ in range(20):
+        connection = connect(server)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(head("text/plain", 10, extra="Expect: 100-continue\r\n"))
+        connection.close()
+    worker.resume()
+    assert server.request("GET", "/healthz")[0] == 200
+    assert psutil.Process(server.process.pid).children() == [worker]
+
+
 def test_headers_without_end_are_refused(server: Server) -> None:
     with closing(connect(server)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: " + b"x" * 40_000)
@@ -173,6 +273,99 @@ def test_headers_without_end_are_refused(server: Server) -> None:
 )
 def test_headers_above_the_limits_are_refused(server: Server, headers: dict[str, str]) -> None:
     assert server.request("GET", "/", **headers)[0] == 431
+
+
+def test_an_address_above_the_limit_is_refused(server: Server) -> None:
+    assert server.request("GET", "/?" + "x" * 4_000)[0] == 200
+    assert server.request("GET", "/?" + "x" * 5_000)[0] == 414
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "error"),
+    [
+        ("GET /mrs-example HTTP/1.1\r\nHidden Lane: 12\r\n\r\n", 400, "InvalidHeaderName"),
+        ("GET /mrs-example HTTP/1.1\r\nHost: localhost\r\nHost: hidden\r\n\r\n", 400, "InvalidHeader"),
+        ("GET /mrs-example hidden\r\n\r\n", 400, "InvalidHTTPVersion"),
+        ("mrs-example hidden lane\r\n\r\n", 400, "InvalidRequestMethod"),
+        ("GET /mrs-example HTTP/1.1\r\nExpect: hidden\r\n\r\n", 417, "ExpectationFailed"),
+        ("GET /mrs-example HTTP/1.1\r\nTransfer-Encoding: hidden\r\n\r\n", 501, "UnsupportedTransferCoding"),
+    ],
+)
+def test_what_is_no_request_is_logged_by_its_kind_alone(
+    server: Server, sent: str, status: int, error: str
+) -> None:
+    before = len(server.log.read_text())
+    with closing(connect(server)) as connection:
+        connection.sendall(sent.encode())
+        answer = read_all(connection).decode()
+    log = server.log.read_text()[before:]
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    line = json.loads(log)
+    assert (line["level"], line["error"]) == ("warning", error)
+    for word in ("example", "hidden", "127.0.0.1"):
+        assert word not in log.lower() and word not in answer.lower()
+
+
+def test_what_fails_outside_of_the_app_is_logged_without_what_was_sent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ours, visitor = socket.socketpair()
+    with closing(visitor):
+        with closing(ours):
+            request = SimpleNamespace(method="GET", uri="/mrs-example")
+            try:
+                raise ValueError(request.uri)
+            except ValueError as error:
+                CollectingWorker.handle_error(None, request, ours, ("192.0.2.1", 1), error)
+        assert read_all(visitor).startswith(b"HTTP/1.1 500")
+    (line,) = (json.loads(JsonFormatter().format(record)) for record in caplog.records)
+    assert line["error"] == "ValueError" and "test_worker.py" in line["exception"]
+    assert "mrs-example" not in json.dumps(line) and "192.0.2.1" not in json.dumps(line)
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """What is started may open 200 files, of which the worker keeps 160 for itself."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def hold_connections(stack: ExitStack, server: Server, number: int) -> None:
+    for index in range(number):
+        holding = stack.enter_context(closing(connect(server)))
+        holding.sendall(head("text/plain", 1000) if index % 2 else b"")
+
+
+@pytest.mark.parametrize("limit", ["connections", "files"])
+def test_new_visitors_are_let_in_while_somebody_holds_all_connections(
+    tmp_path: Path, photo: bytes, limit: str, request: pytest.FixtureRequest
+) -> None:
+    settings = {"FLASK_QUEUE_SIZE": "2", "FLASK_STALL_SECONDS": "60"}  # nobody is let in for being late
+    if limit == "connections":
+        settings["GUNICORN_CMD_ARGS"] = "--worker-connections 40"
+    else:
+        request.getfixturevalue("few_files")
+    with serving(tmp_path / "log", **settings) as server, ExitStack() as stack:
+        wait_until_ready(server)
+        (worker,) = psutil.Process(server.process.pid).children()
+        hold_connections(stack, server, 120)
+        assert server.request("GET", "/about")[0] == 200
+        body, content_type = multipart(photo)
+        assert server.request("POST", "/api/v1/predict", body, **{"Content-Type": content_type})[0] == 200
+        assert len(worker.net_connections("tcp")) <= 42, "with the one that listens"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the limit of another process")
+def test_a_worker_that_can_open_no_more_files_goes_on(tmp_path: Path) -> None:
+    with serving(tmp_path / "log") as server, ExitStack() as stack:
+        wait_until_ready(server)
+        (worker,) = psutil.Process(server.process.pid).children()
+        worker.rlimit(psutil.RLIMIT_NOFILE, (50, 50))
+        hold_connections(stack, server, 60)
+        assert server.request("GET", "/healthz")[0] == 200
+        assert psutil.Process(server.process.pid).children() == [worker]
 
 
 def test_held_uploads_have_a_limit_and_the_slowest_goes(server: Server, photo: bytes) -> None:
