@@ -22,6 +22,6 @@ RUN SECRET_KEY=only-while-building flask --app wsgi check-bundle
 USER 65534:65534
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://localhost:{os.environ[\"PORT\"]}/about', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://localhost:{os.environ[\"PORT\"]}/healthz', timeout=4)"]
 # /dev/shm: gunicorn's heartbeat is a file, and on a disk it can block.
 CMD ["gunicorn", "--worker-tmp-dir", "/dev/shm", "wsgi:app"]

@@ -7,6 +7,7 @@ makes README and picture from it.
 import argparse
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -24,11 +25,10 @@ from webapp.bundle import BUNDLE_FOLDER, load_bundle
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results.json"
 CLIENTS: Final = (1, 4, 16)
-COMMON: Final = ("--worker-class", "gthread", "--workers", "1", "--threads", "8", "--timeout", "120")
-APPS: Final[Mapping[str, tuple[Path, Sequence[str]]]] = {
-    "app": (ROOT, ()),
-    "twin": (ROOT / "benchmarks" / "twin", COMMON),
-    "origin": (ROOT / "benchmarks" / "origin", COMMON),
+FOLDERS: Final[Mapping[str, Path]] = {
+    "app": ROOT,
+    "twin": ROOT / "benchmarks" / "twin",
+    "origin": ROOT / "benchmarks" / "origin",
 }
 TWIN_SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "TensorFlow as it comes": {},
@@ -67,7 +67,7 @@ def main() -> int:
         "twin_settings": {"answers_per_second": trials, "best": setting},
         "apps": {
             name: measure(name, environ | (TWIN_SETTINGS[setting] if name == "twin" else {}), arguments)
-            for name in APPS
+            for name in FOLDERS
         },
         "stages_ms": stages(environ),
     }
@@ -92,10 +92,22 @@ def best_setting(environ: Mapping[str, str], seconds: float) -> tuple[str, dict[
 
 def running(name: str, environ: Mapping[str, str]) -> Any:
     """Starts one of the apps behind gunicorn."""
-    folder, options = APPS[name]
-    gunicorn = [str(Path(sys.executable).parent / "gunicorn"), *options, "wsgi:app"]
+    gunicorn = [str(Path(sys.executable).parent / "gunicorn"), *options(name), "wsgi:app"]
     # Without a configuration file of its own gunicorn takes the port from PORT.
-    return serving(gunicorn, folder, Path(tempfile.gettempdir()) / f"benchmark-{name}.log", environ)
+    return serving(gunicorn, FOLDERS[name], Path(tempfile.gettempdir()) / f"benchmark-{name}.log", environ)
+
+
+def options(name: str) -> Sequence[str]:
+    """Returns gunicorn's options: the app brings its own, the others get as many threads as it has."""
+    if name == "app":
+        return ()
+    threads = str(app_threads())
+    return ("--worker-class", "gthread", "--workers", "1", "--threads", threads, "--timeout", "120")
+
+
+def app_threads() -> int:
+    """Returns how many threads the app's own configuration gives one worker."""
+    return int(runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"])
 
 
 def measure(name: str, environ: Mapping[str, str], arguments: argparse.Namespace) -> dict[str, Any]:
@@ -107,7 +119,10 @@ def measure(name: str, environ: Mapping[str, str], arguments: argparse.Namespace
         ready = wait_until_ready(server)
         # The first answer about a photo, not the first page: TensorFlow does much of its work only then.
         first = send(server, small, clients=1, answers=1, seconds=120)
-        figures: dict[str, Any] = {"first_answer_seconds": round(ready + first.duration, 2)}
+        figures: dict[str, Any] = {
+            "threads": app_threads(),
+            "first_answer_seconds": round(ready + first.duration, 2),
+        }
         answers = 20 if slow else 200
         send(server, small, clients=4, answers=answers, seconds=300)
         figures["pss_megabytes"] = round(pss_megabytes(server.process.pid), 1)

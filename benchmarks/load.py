@@ -9,7 +9,6 @@ import argparse
 import http.client
 import json
 import os
-import platform
 import re
 import signal
 import socket
@@ -22,12 +21,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
+from benchmarks.machine import machine
 from tests.conftest import multipart
 from tests.rendered import render_lesion_jpeg
+from webapp.bundle import BUNDLE_FOLDER, load_bundle
 
 FOLDER = Path(__file__).parent
 FEW, MANY, TOO_MANY = 4, 64, 96  # clients; of the last, more than the queue in front of the model holds
@@ -143,8 +145,9 @@ def section(figures: dict) -> str:
     lines = [
         "## Load",
         "",
-        f"`make load`, on {figures['machine']}: one worker, photos of 600 × 450 pixels to the API "
-        "over loopback. Each client sends its next photo as soon as it has its answer, also after a 503.",
+        f"`make load`, measured on {figures['measured']}, {figures['machine']}, model "
+        f"{figures['model_version']}: one worker, photos of 600 × 450 pixels to the API over loopback. "
+        "Each client sends its next photo as soon as it has its answer, also after a 503.",
         "",
         "| | few | many | more than the queue holds |",
         "|---|---|---|---|",
@@ -221,8 +224,13 @@ def main() -> None:
                 name: asdict(load(port, process, clients, arguments.seconds))
                 for name, clients in (("few", FEW), ("many", MANY), ("too_many", TOO_MANY))
             }
-        machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
-        file.write_text(json.dumps({"machine": machine, **runs}, indent=1) + "\n")
+        figures = {
+            "measured": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "machine": machine(),
+            "model_version": load_bundle(BUNDLE_FOLDER).contract.version,
+            **runs,
+        }
+        file.write_text(json.dumps(figures, indent=1) + "\n")
     figures = json.loads(file.read_text())
     write_section(section(figures))
     for what, wanted, measured, met in targets(figures["few"], figures["many"], figures["too_many"]):

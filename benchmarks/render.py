@@ -21,25 +21,29 @@ END: Final = "<!-- end benchmarks -->"
 
 def render() -> None:
     """Writes the report, README's part and the picture from whatever has been measured."""
-    figures = _read("results.json")
-    readme = FOLDER / "README.md"
+    for file, text in documents().items():
+        file.write_text(text, encoding="utf-8")
+
+
+def documents() -> dict[Path, str]:
+    """Returns what each file that shows figures should hold; of README, all but its part stays as it is."""
+    figures, rehearsal = _read("results.json"), _read("rehearsal.json")
+    page, readme = FOLDER / "README.md", FOLDER.parent / "README.md"
     # `make load` has a section of its own in this file, which stays as it is.
-    load = re.search(r"<!-- load:begin -->.*<!-- load:end -->\n", readme.read_text(encoding="utf-8"), re.S)
-    page = report(figures, _read("rehearsal.json"), _read("instances.json"))
-    readme.write_text(page + (f"\n{load[0]}" if load else ""), encoding="utf-8")
+    load = re.search(r"<!-- load:begin -->.*<!-- load:end -->\n", page.read_text(encoding="utf-8"), re.S)
     part = _template("readme.md.jinja").render(
         app=figures["apps"]["app"],
         twin=figures["apps"]["twin"],
-        targets=targets(figures),
-        rehearsal=_read("rehearsal.json"),
+        rehearsal=rehearsal,
         machine=figures["machine"],
     )
-    readme = FOLDER.parent / "README.md"
     begin, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     _, end, after = rest.partition(END)
-    readme.write_text(f"{begin}{BEGIN}\n{part}{end}{after}", encoding="utf-8")
-    svg = _template("results.svg.jinja").render(bars=bars(figures["apps"]))
-    (FOLDER / "results.svg").write_text(svg, encoding="utf-8")
+    return {
+        page: report(figures, rehearsal, _read("instances.json")) + (f"\n{load[0]}" if load else ""),
+        readme: f"{begin}{BEGIN}\n{part}{end}{after}",
+        FOLDER / "results.svg": _template("results.svg.jinja").render(bars=bars(figures["apps"])),
+    }
 
 
 def report(
@@ -98,6 +102,8 @@ def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             app["first_answer_seconds"] <= 1.5,
         ),
     ]
+    model = stages["jpeg-600x450"]["model"]
+    rows.append(("the model, all its views, on one thread", "≤ 40 ms", f"{model:.1f} ms", model <= 40))
     for name, limit in (("jpeg-600x450", 15), ("jpeg-12mp", 60)):
         rest = stages[name]["all but the model"]
         rows.append(

@@ -96,9 +96,3 @@ def test_a_machine_with_one_core_says_so() -> None:
     page = report(FIGURES, None, figures)
     assert "fewer than 2 cores" in page and "two instances against one" not in page
     assert "memory, one PNG of 64 MP" in page
-
-
-def test_the_report_is_rendered_from_the_figures_beside_it() -> None:
-    files = [ROOT / "benchmarks" / f"{name}.json" for name in ("rehearsal", "instances")]
-    parts = [json.loads(file.read_text()) if file.is_file() else None for file in files]
-    assert (ROOT / "benchmarks" / "README.md").read_text().startswith(report(FIGURES, *parts))
