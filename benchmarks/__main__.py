@@ -58,12 +58,13 @@ def main() -> int:
         "FLASK_RATELIMIT_ENABLED": "false",  # what is measured here is how many answers are possible
         "WEB_CONCURRENCY": "1",
     }
+    load_average = os.getloadavg()[0]  # of others: the trials are load as well
     setting, trials = best_setting(environ, arguments.seconds)
     results = {
         "measured": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(),
         "model_version": load_bundle(BUNDLE_FOLDER).contract.version,
-        "load_average_before": os.getloadavg()[0],
+        "load_average_before": load_average,
         "twin_settings": {"answers_per_second": trials, "best": setting},
         "apps": {
             name: measure(name, environ | (TWIN_SETTINGS[setting] if name == "twin" else {}), arguments)

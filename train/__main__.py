@@ -46,6 +46,10 @@ GIVEN = (
     "extra_share",
     "frozen_stages",
 )
+EXTRA_NAMES = {
+    "isic2017": "ISIC 2017 challenge (arXiv:1710.05006)",
+    "isic_archive_melanoma": "ISIC archive (melanoma against harmless)",
+}
 LEAK = Path(__file__).parent / "leak.json"
 FAILURES = (DatasetError, DownloadError, splits.SplitError, BundleError)
 
@@ -98,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     others = argparse.ArgumentParser(add_help=False)
     others.add_argument("--phone", type=Path, help="PAD-UFES-20: smartphone photos, split by patient")
+    others.add_argument(
+        "--phone-split-file",
+        type=Path,
+        default=splits.PHONE.file,
+        help="their split by patient (default: the committed one)",
+    )
     others.add_argument("--natural", type=Path, help="everyday photos that show no lesion")
     others.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
     others.add_argument(
@@ -176,7 +186,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--earlier",
         type=Path,
-        help="an earlier release's metrics.json, for what is said of --model seed-cnn without --baseline-run",
+        help="metrics.json of the release that --run went on from: its training, and without --baseline-run "
+        "its figures of --model seed-cnn",
     )
     evaluate.add_argument(
         "--seed-runs",
@@ -204,6 +215,9 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         help="the folders of the runs that led to the bundle, first to last, for the training curves",
     )
+    step.add_argument(
+        "--check", action="store_true", help="write nothing; fail where metrics.json has other figures"
+    )
     step.add_argument("--images", type=Path, help="a folder of images of your own, with --labels")
     step.add_argument(
         "--labels",
@@ -221,17 +235,14 @@ def _parser() -> argparse.ArgumentParser:
 
     step = steps.add_parser(
         "leak",
-        parents=[data, run],
+        parents=[data],
         help="show what a split by image would have claimed",
-        description="Trains one short recipe twice, on the split by lesion and on one by image, and writes "
+        description="Fits one short recipe twice, on the split by lesion and on one by image, and writes "
         "what each claims into train/leak.json, which the report shows.",
     )
     step.add_argument(
-        "--stages", type=_stages, metavar="SIZExEPOCHS,…", help="of the short recipe (default: 96x4)"
+        "--size", type=int, default=160, help="side of the images in pixels (default: %(default)s)"
     )
-    step.add_argument("--batch-size", type=int, default=32, help="images a step (default: %(default)s)")
-    step.add_argument("--seed", type=int, default=0, help="seed of everything random (default: %(default)s)")
-    step.add_argument("--no-pretrained", action="store_true", help="start from random weights")
     step.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
     step.add_argument("--out", type=Path, default=LEAK, help="the file to write (default: train/leak.json)")
     step.set_defaults(step=_leak)
@@ -339,7 +350,7 @@ def _part(arguments: argparse.Namespace, part: splits.Part) -> Subset:
 def _phone(arguments: argparse.Namespace, part: splits.Part) -> Subset | None:
     if arguments.phone is None:
         return None
-    parts = splits.read_split(splits.PHONE)
+    parts = splits.read_split(splits.PHONE, arguments.phone_split_file)
     return splits.select(open_collection(arguments.phone), parts, part, splits.PHONE)
 
 
@@ -426,7 +437,8 @@ def _training_data(arguments: argparse.Namespace) -> list[str]:
         )
     for extra in _extra(arguments):
         known = sum(record.dx is not None for record in extra.records)
-        learned.append(f"{extra.collection.name}, {len(extra.records):,} images, {known:,} with a diagnosis")
+        name = EXTRA_NAMES.get(extra.collection.name, extra.collection.name)
+        learned.append(f"{name}, {len(extra.records):,} images, {known:,} of them with a diagnosis")
     if natural := _natural(arguments, 0):
         learned.append(f"{len(natural.records)} everyday photos without a spot, to refuse such photos")
     return learned
@@ -436,8 +448,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if getattr(arguments, "images", None) or getattr(arguments, "labels", None):
         _evaluate_outside(arguments)
         return
-    from train.evaluate import measure, write_metrics
+    from train.evaluate import differences, measure, write_metrics
     from train.masks import open_masks
+    from train.metrics import METRICS, rounded
 
     isic2018 = open_collection(arguments.isic2018) if arguments.isic2018 else None
     metrics = measure(
@@ -455,35 +468,22 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         robustness_images=arguments.robustness_images,
         resamples=arguments.resamples,
     )
+    file = arguments.bundle / METRICS
+    if getattr(arguments, "check", False):
+        committed = json.loads(file.read_text(encoding="utf-8"))
+        if others := differences(rounded(metrics), committed):
+            raise DatasetError(f"{file} has other figures:\n" + "\n".join(others))
+        print(f"the figures in {file} are these, but for what was not measured now")
+        return
     write_metrics(arguments.bundle, metrics)
-    print(f"the figures are in {arguments.bundle / 'metrics.json'}")
+    print(f"the figures are in {file}")
 
 
 def _leak(arguments: argparse.Namespace) -> None:
-    from train.fit import Recipe
-    from train.leak import STAGES, expected_minutes, leak, write_leak
+    from train.leak import leak, write_leak
 
-    collection = open_collection(arguments.data)
     parts = splits.read_split(splits.HAM10000, arguments.split_file)
-    stages = arguments.stages or STAGES
-    size = max(size for size, _ in stages)
-    recipe = Recipe(
-        stages=stages,
-        batch_size=arguments.batch_size,
-        seed=arguments.seed,
-        validation_size=size,
-        validate_every=sum(epochs for _, epochs in stages),
-    )
-    training = sum(part == "train" for part in map(parts.get, (r.lesion_id for r in collection.records)))
-    print(f"two trainings: about {expected_minutes(training, stages):.0f} minutes on two cores")
-    found = leak(
-        collection,
-        parts,
-        recipe,
-        arguments.run,
-        pretrained=not arguments.no_pretrained,
-        resamples=arguments.resamples,
-    )
+    found = leak(open_collection(arguments.data), parts, arguments.size, arguments.resamples)
     write_leak(found, arguments.out)
     for name in ("by_lesion", "by_image"):
         accuracy, balanced = (found[name][key]["value"] for key in ("accuracy", "balanced_accuracy"))

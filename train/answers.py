@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from train.dataset import Record, Subset, true_centre_square
-from train.judging import limits_for, refused
+from train.judging import kind_of, limits_for, refused
 from train.metrics import Scored, score
 from webapp.bundle import Bundle, load_bundle
 from webapp.imaging import Box
@@ -45,6 +45,8 @@ class Answers:
     """``(count, 2)``: from which malignancy on this photo is ``signs``, and from which ``unsure``."""
     refused: np.ndarray
     """``bool (count,)``: whether the app answers ``cannot_judge``."""
+    kinds: tuple[str, ...] = ()
+    """What the app takes each photo for, see :func:`train.judging.kind_of`."""
 
     @property
     def malignancy(self) -> np.ndarray:
@@ -73,7 +75,7 @@ def predict(predictor: Looks, subset: Subset) -> Answers:
 
 def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
     """Runs photos through a predictor."""
-    records, probabilities, limits, turned_away = [], [], [], []
+    records, probabilities, limits, turned_away, kinds = [], [], [], [], []
     contract = predictor.bundle.contract
     for (record, image, box), prediction in _looked_at(predictor, photos):
         records.append(record)
@@ -81,11 +83,13 @@ def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
         limit = limits_for(prediction, contract)
         limits.append((limit.signs, limit.unsure))
         turned_away.append(refused(image, prediction, contract, box))
+        kinds.append(kind_of(prediction, contract))
     return Answers(
         tuple(records),
         np.array(probabilities, np.float64).reshape(-1, len(CLASSES)),
         np.array(limits, np.float64).reshape(-1, 2),
         np.array(turned_away, bool),
+        tuple(kinds),
     )
 
 

@@ -4,6 +4,7 @@ Wortsman et al. 2022, "Model soups" (arXiv:2203.05482): runs of a last, short st
 lie in one basin, so that the mean of their weights is a network as well.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,10 @@ def average(runs: Sequence[Path], run: Path) -> Path:
     described = history.recipes(runs)[0]
     recipe = Recipe(**{**described, "stages": tuple(map(tuple, described["stages"]))})
     prepare_run(run, recipe, resume=False)
+    about = run / history.ABOUT
+    described = json.loads(about.read_text(encoding="utf-8"))
+    described[history.AVERAGED] = [folder.name for folder in runs]
+    about.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     mean = networks[0]
     mean.set_weights(
         [

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from train import history
+from train.agreement import agreement
 from train.answers import Answers, open_served, predict, scored_classes, scored_malignancy
 from train.curves import (
     class_reliability_bins,
@@ -34,7 +35,7 @@ from train.gate import (
 )
 from train.groups import DERMOSCOPY_FACTORS, PHONE_FACTORS, SKIN_TYPES, by_factor, skin_type_group
 from train.heat_map import heat_map_metrics
-from train.judging import limits_of
+from train.judging import IN_DOUBT, limits_of
 from train.masks import Masks
 from train.metrics import (
     METRICS,
@@ -47,16 +48,18 @@ from train.metrics import (
     half_threshold_figures,
     per_class_figures,
     rounded,
+    wilson,
     with_intervals,
 )
 from train.proposals import coverage_metrics, gain_metrics
-from train.robustness import robustness_metrics
+from train.robustness import paired_figures, robustness_metrics
 from webapp.contract import Contract, PhotoKind
 from webapp.labels import CLASSES
 
 # PAD's own definition counts actinic keratosis as harmless; ours counts it as cancer.
 PAD_HARMLESS_KERATOSIS: Final = "ACK"
 PHONE_COLLECTION: Final = "PAD-UFES-20"  # as a contract names it
+SAME: Final = 1e-3  # figures may differ by this between machines, whose last digits of a score differ
 WRITE_UP_ACCURACY: Final = 0.7079  # the origin's claim, on a split by image
 NO_PHOTOS: Final = {"images": 0, "malignancy_auc": None}
 
@@ -120,12 +123,22 @@ def phone_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPL
     }
 
 
-def without_phone_photos(bundle: Path, phone: Subset, resamples: int = RESAMPLES) -> dict[str, Any]:
-    """Returns the figures on phone photos of an earlier release that learned from dermoscopy alone.
+def taken_for(answers: Answers) -> dict[str, Any]:
+    """Returns which share of photos the app takes for a dermatoscope's, which for a phone's, for neither."""
+    counted = Counter(answers.kinds)
+    return {kind: wilson(counted[kind], len(answers.kinds)) for kind in (*map(str, PhotoKind), IN_DOUBT)}
+
+
+def without_phone_photos(
+    bundle: Path, phone: Subset, test: Subset, now: Answers, resamples: int = RESAMPLES
+) -> dict[str, Any]:
+    """Returns the figures of an earlier release that learned from dermoscopy alone, to stand beside.
 
     Args:
         bundle: Its bundle's folder.
         phone: PAD-UFES-20's test patients.
+        test: HAM10000's test part.
+        now: What the bundle that is measured says to that.
 
     Raises:
         DatasetError: It has learned from phone photos, too.
@@ -139,6 +152,7 @@ def without_phone_photos(bundle: Path, phone: Subset, resamples: int = RESAMPLES
         "model_version": contract.version,
         "malignancy_auc": figures["malignancy_auc"],
         "pad_definition": {"malignancy_auc": figures["pad_definition"]["malignancy_auc"]},
+        "dermoscopy_difference": paired_figures(predict(predictor, test), now, resamples)["difference"],
     }
 
 
@@ -188,8 +202,8 @@ def measure(
         runs: The runs that led to the bundle, first to last, for their logs.
         seed_runs: Runs of its last training stage that differ in their seed alone.
         dermoscopy_bundle: An earlier release that has seen no phone photos, to stand beside.
-        earlier: An earlier release's tree, for the origin's CNN where ``baseline_run`` is not at hand: it was
-            measured on the same photos.
+        earlier: The tree of the release that ``runs`` went on from, or of the same one: its training, and the
+            figures of the origin's CNN where ``baseline_run`` is not at hand.
         masks: Outlines of HAM10000's lesions.
         robustness_images: How many test photos are changed and looked at again.
         negatives: How many pictures of each kind are drawn for the gate to refuse.
@@ -200,10 +214,11 @@ def measure(
     """
     predictor = open_served(bundle)
     contract = predictor.bundle.contract
-    answers = predict(predictor, test)
+    answers = dermoscopy = predict(predictor, test)
     metrics: dict[str, Any] = {
         "model_version": contract.version,
-        "test": dermoscopy_metrics(answers, contract, resamples),
+        "test": dermoscopy_metrics(answers, contract, resamples) | {"taken_for": taken_for(answers)},
+        "agreement": agreement(bundle, test),
         "gate": {
             "dermoscopy": accepted(answers),
             "negatives": negative_metrics(predictor, negatives),
@@ -225,10 +240,10 @@ def measure(
         )
     if phone:
         answers = predict(predictor, phone)
-        metrics["phone"] = phone_metrics(answers, contract, resamples)
+        metrics["phone"] = phone_metrics(answers, contract, resamples) | {"taken_for": taken_for(answers)}
         if dermoscopy_bundle:
             metrics["phone"]["without_phone_photos"] = without_phone_photos(
-                dermoscopy_bundle, phone, resamples
+                dermoscopy_bundle, phone, test, dermoscopy, resamples
             )
         metrics["gate"]["phone"] = accepted(answers)
         if robustness_images:
@@ -240,8 +255,10 @@ def measure(
         metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
     if isic2018:
         metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
+    before = earlier.get("training") if earlier else None
+    if before or runs:
+        metrics["training"] = history.continued(before, history.training_history(runs))
     if runs:
-        metrics["training"] = history.training_history(runs)
         metrics["recipes"] = history.recipes(runs)
     if seed_runs:
         metrics["seeds"] = history.seed_spread(seed_runs)
@@ -281,3 +298,26 @@ def write_metrics(bundle: Path, metrics: dict[str, Any]) -> None:
     text = json.dumps(rounded(metrics), indent=1) + "\n"
     (bundle / METRICS).write_text(text, encoding="utf-8")
     add_file(bundle, METRICS)
+
+
+def differences(found: Any, committed: Any, path: str = "") -> list[str]:
+    """Returns where figures measured again are others than committed ones, a line each.
+
+    What only one of the two has is left out: not every set of images is always at hand.
+
+    Args:
+        found: A tree of :func:`measure`, rounded.
+        committed: Another.
+        path: Where in the trees these two stand.
+    """
+    if isinstance(found, Mapping) and isinstance(committed, Mapping):
+        shared = [key for key in found if key in committed]
+        return [line for key in shared for line in differences(found[key], committed[key], f"{path}.{key}")]
+    if isinstance(found, list) and isinstance(committed, list) and len(found) == len(committed):
+        pairs = enumerate(zip(found, committed, strict=True))
+        return [line for i, pair in pairs for line in differences(*pair, f"{path}[{i}]")]
+    if isinstance(found, float) and isinstance(committed, float | int):
+        same = abs(found - committed) <= SAME
+    else:
+        same = found == committed
+    return [] if same else [f"{path.lstrip('.')}: {found}, committed {committed}"]

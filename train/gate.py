@@ -12,6 +12,7 @@ from tqdm import tqdm
 from train.answers import Answers, Looks, scored_malignancy
 from train.dataset import Record, Subset
 from train.frames import in_true_aspect
+from train.groups import FEWEST
 from train.judging import limits_for, refused
 from train.masks import Masks, sums_of
 from train.metrics import RESAMPLES, auc, mean_with_interval, wilson, with_intervals
@@ -77,7 +78,8 @@ def degraded_metrics(
     """Returns, for each step of blur and of darkness, what is left of the AUC and who is refused.
 
     ``malignancy_auc`` and ``difference`` are of all photos, accepted or not; ``difference_accepted``
-    compares after and before on the photos that are still accepted, which is the harm that gets through.
+    compares after and before on the photos that are still accepted, which is the harm that gets through;
+    it is ``None`` where too few of them are left to tell.
     """
     chosen = drawn(subset, count)
     plain = answers_to(predictor, chosen, lambda image: image, "unchanged")
@@ -117,7 +119,11 @@ def _after(before: Answers, after: Answers, by_patient: bool, resamples: int) ->
             "refused": float(part.refused.mean()),
         }
 
-    return dict(with_intervals(scored, figures, resamples))
+    tree: dict[str, Any] = dict(with_intervals(scored, figures, resamples))
+    cancers, harmless = ((~after.refused & part).sum() for part in (scored.malignant, ~scored.malignant))
+    if min(cancers, harmless) < FEWEST:
+        tree["difference_accepted"] = None
+    return tree
 
 
 def bare_crop(mask: np.ndarray, rng: np.random.Generator) -> Box | None:

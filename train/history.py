@@ -12,6 +12,8 @@ from train.dataset import DatasetError
 LOG: Final = "log.csv"
 ABOUT: Final = "run.json"
 COUNTS: Final = ("run", "epoch", "size")
+AVERAGED: Final = "averaged"
+"""In a run's description: the names of the runs whose mean it is."""
 
 
 def training_history(runs: Sequence[Path]) -> dict[str, list[Any]]:
@@ -22,13 +24,15 @@ def training_history(runs: Sequence[Path]) -> dict[str, list[Any]]:
 
     Returns:
         Column → one number an epoch, ``None`` where nothing was measured. ``run`` counts the runs
-        from 0; columns that are empty everywhere are left out.
+        from 0; columns that are empty everywhere are left out. The mean of runs has no epochs of its own.
 
     Raises:
         DatasetError: A run has no log, or one that is no table of numbers.
     """
     rows: list[dict[str, float | None]] = []
     for number, run in enumerate(runs):
+        if (run / ABOUT).is_file() and AVERAGED in _about(run):
+            continue
         try:
             with (run / LOG).open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
@@ -44,15 +48,39 @@ def training_history(runs: Sequence[Path]) -> dict[str, list[Any]]:
 
 
 def recipes(runs: Sequence[Path]) -> list[dict[str, Any]]:
-    """Returns the recipe of each run, as :class:`train.fit.Recipe` has it.
+    """Returns the recipe of each run, as :class:`train.fit.Recipe` has it, and for the mean of runs how
+    many they were (``mean_of``).
 
     Raises:
         DatasetError: A run does not tell its recipe.
     """
+    return [
+        about["recipe"] | ({"mean_of": len(about[AVERAGED])} if AVERAGED in about else {})
+        for about in map(_about, runs)
+    ]
+
+
+def _about(run: Path) -> dict[str, Any]:
     try:
-        return [json.loads((run / ABOUT).read_text(encoding="utf-8"))["recipe"] for run in runs]
+        about: dict[str, Any] = json.loads((run / ABOUT).read_text(encoding="utf-8"))
+        about["recipe"]
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f"a run's {ABOUT} does not tell its recipe: {error}") from None
+    return about
+
+
+def continued(earlier: dict[str, list[Any]] | None, later: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Returns one history of runs that led to an earlier release and of those that went on from it."""
+    if not (earlier and later):
+        return earlier or later
+    runs = 1 + max(earlier["run"])
+    counts = len(earlier["run"]), len(later["run"])
+    later = later | {"run": [runs + number for number in later["run"]]}
+    empty = [[None] * count for count in counts]
+    return {
+        name: earlier.get(name, empty[0]) + later.get(name, empty[1])
+        for name in dict.fromkeys([*earlier, *later])
+    }
 
 
 def seed_spread(runs: Sequence[Path]) -> dict[str, Any]:

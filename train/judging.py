@@ -3,6 +3,8 @@
 The only place where measuring asks the contract for them, so that the figures follow the app.
 """
 
+from typing import Final
+
 import numpy as np
 from PIL import Image
 
@@ -10,6 +12,8 @@ from webapp.assessment import find_reasons
 from webapp.contract import Contract, PhotoKind, Thresholds
 from webapp.imaging import Box, centre_square
 from webapp.predictor import Prediction
+
+IN_DOUBT: Final = "in_doubt"
 
 
 def limits_of(contract: Contract, kind: PhotoKind) -> Thresholds:
@@ -20,6 +24,16 @@ def limits_of(contract: Contract, kind: PhotoKind) -> Thresholds:
 def limits_for(prediction: Prediction, contract: Contract) -> Thresholds:
     """Returns the limits by which the app judges this photo."""
     return contract.operating_point(prediction.phone).thresholds
+
+
+def kind_of(prediction: Prediction, contract: Contract) -> str:
+    """Returns what the app takes a photo for: a :class:`PhotoKind`, or ``in_doubt``."""
+    limits = contract.kind_limits
+    if prediction.phone is None or limits is None:
+        return str(PhotoKind.DERMATOSCOPE)
+    if limits.dermatoscope <= prediction.phone <= limits.phone:
+        return IN_DOUBT
+    return str(contract.operating_point(prediction.phone).kind)
 
 
 def refused(image: Image.Image, prediction: Prediction, contract: Contract, box: Box | None = None) -> bool:

@@ -74,6 +74,12 @@ SYMMETRIES: Final[Mapping[str, Callable[[np.ndarray], np.ndarray]]] = {
     "three_quarter_turn": lambda pixels: np.rot90(pixels, 3),
 }
 
+SYMMETRY_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "flips": ("flipped_left_right", "flipped_up_down"),
+    "quarter_turns": ("quarter_turn", "three_quarter_turn"),
+}
+"""Apart, because flipped views can be averaged in the graph and turned ones are not."""
+
 
 def drawn(subset: Subset, count: int, seed: int = 0) -> Subset:
     """Returns a random part of a set, or all of it where it has no more; in the set's order."""
@@ -166,5 +172,8 @@ def _symmetry_metrics(predictor: Looks, subset: Subset, groups: np.ndarray, resa
     tree: dict[str, Any] = {
         name: mean_with_interval(table[:, i], groups, resamples) for i, name in enumerate(SYMMETRIES)
     }
+    for kind, members in SYMMETRY_KINDS.items():
+        columns = [list(SYMMETRIES).index(name) for name in members]
+        tree[kind] = mean_with_interval(table[:, columns].mean(axis=1), groups, resamples)
     tree["all"] = mean_with_interval(table.mean(axis=1), groups, resamples)
     return tree

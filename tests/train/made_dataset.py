@@ -3,11 +3,15 @@
 import csv
 import io
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
 from tests.rendered import render_lesion
+from train.dataset import open_collection
+from train.negatives import negatives
+from train.split import PHONE, format_split, make_split
 from webapp.labels import CLASSES
 
 
@@ -39,6 +43,55 @@ def make_dataset(folder: Path, lesions_per_class: int = 6, images_per_lesion: in
         writer.writeheader()
         writer.writerows(rows)
     return folder
+
+
+def make_phone_photos(file: Path, patients: int = 36) -> Path:
+    """Writes a zip in the layout of PAD-UFES-20's, a photo a patient, and a split by patient beside it."""
+    kinds = (("BCC", "bcc"), ("ACK", "akiec"), ("NEV", "nv"), ("SEK", "bkl"), ("MEL", "mel"), ("SCC", ""))
+    photos, rows = {}, []
+    for number in range(patients):
+        dx_orig, dx = kinds[number % len(kinds)]
+        image_id = f"PAT_{number}_1"
+        photos[image_id] = render_lesion(900 + number, 90, 90)
+        rows.append(
+            {
+                "image_id": image_id,
+                "dx": dx,
+                "malignant": int(dx_orig not in ("NEV", "SEK")),
+                "dx_orig": dx_orig,
+                "patient_id": f"PAT_{number}",
+                "lesion_id": number,
+                "fitzpatrick": ("2.0", "4.0", "")[number % 3],
+            }
+        )
+    write_zip(file, photos, rows)
+    split = format_split(make_split(open_collection(file).records, PHONE), PHONE)
+    file.with_name("split_phone.csv").write_text(split)
+    return file
+
+
+def make_everyday_photos(file: Path, count: int = 16) -> Path:
+    """Writes a zip in the layout of the everyday photos': drawn pictures, half of them called animals."""
+    photos = {
+        f"n0{(1440764, 4000000)[number % 2]}_{number}": picture
+        for number, picture in enumerate(negatives("drawing", count, seed=7))
+    }
+    write_zip(file, photos, [{"image_id": name, "dx": "", "imagenet_class": "made"} for name in photos])
+    return file
+
+
+def write_zip(file: Path, photos: Mapping[str, Image.Image], rows: Sequence[Mapping[str, object]]) -> None:
+    """Writes ``images/`` and ``labels.csv``."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    with zipfile.ZipFile(file, "w") as zipped:
+        zipped.writestr("labels.csv", table.getvalue())
+        for name, picture in photos.items():
+            data = io.BytesIO()
+            picture.save(data, "JPEG", quality=90)
+            zipped.writestr(f"images/{name}.jpg", data.getvalue())
 
 
 def make_masks(folder: Path) -> Path:

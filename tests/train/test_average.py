@@ -37,6 +37,7 @@ def test_the_mean_of_networks_is_a_run_that_says_what_it_was_made_of(make_run, t
     about = json.loads((tmp_path / "mean" / "run.json").read_text())
     assert about["recipe"]["stages"] == [[64, 1]]
     assert about["recipe"]["balance"] == 0.25
+    assert about["averaged"] == ["1.0", "2.0", "6.0"]
 
 
 def test_networks_of_different_layers_have_no_mean(make_run, tmp_path):

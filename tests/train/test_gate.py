@@ -57,7 +57,8 @@ def test_bare_skin_without_structure_is_refused_here(spots):
     assert found["signs"]["value"] == 0
 
 
-def test_each_step_of_blur_and_darkness_tells_auc_and_refusals(spots):
+def test_each_step_of_blur_and_darkness_tells_auc_and_refusals(spots, monkeypatch):
+    monkeypatch.setattr("train.gate.FEWEST", 1)
     found = degraded_metrics(DarkPredictor(), spots[0], count=99, resamples=20)
     assert found["images"] == 6
     assert [step["step"] for step in found["blur"]] == list(BLUR_STEPS)
@@ -65,3 +66,6 @@ def test_each_step_of_blur_and_darkness_tells_auc_and_refusals(spots):
     for step in found["blur"] + found["darkness"]:
         assert step["refused"]["value"] == 0
         assert step["difference"]["value"] == step["difference_accepted"]["value"]
+    monkeypatch.setattr("train.gate.FEWEST", 10)
+    few = degraded_metrics(DarkPredictor(), spots[0], count=99, resamples=20)["blur"][0]
+    assert few["difference_accepted"] is None and few["difference"]["value"] is not None

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from train.dataset import DatasetError
-from train.history import seed_spread, training_history
+from train.history import continued, recipes, seed_spread, training_history
 
 LOG = "epoch,size,loss,val_loss,val_malignancy_auc\n1,128,1.5,,\n2,128,1.25,,0.875\n"
 
@@ -62,3 +62,25 @@ def test_a_run_that_did_not_end_tells_nothing_about_seeds(tmp_path):
     runs = [made_run(tmp_path / str(seed), seed, 0.9, stages=[[64, 3]]) for seed in (0, 1)]
     with pytest.raises(DatasetError, match="last epoch, 3"):
         seed_spread(runs)
+
+
+def test_the_mean_of_runs_has_no_epochs_but_tells_how_many_it_is_of(tmp_path):
+    run = made_run(tmp_path / "first", 0, 0.9)
+    mean = made_run(tmp_path / "mean", 0, 0.9)
+    (mean / "log.csv").unlink()
+    (mean / "run.json").write_text(json.dumps({"recipe": {"seed": 0}, "averaged": ["first", "second"]}))
+    assert training_history([run, mean]) == training_history([run])
+    assert recipes([mean]) == [{"seed": 0, "mean_of": 2}]
+
+
+def test_a_history_goes_on_where_an_earlier_release_ended():
+    earlier = {"run": [0, 1], "loss": [1.5, 1.25], "accuracy": [0.5, 0.75]}
+    later = {"run": [0, 0], "loss": [1.0, 0.5], "val_loss": [None, 0.5]}
+    assert continued(earlier, later) == {
+        "run": [0, 1, 2, 2],
+        "loss": [1.5, 1.25, 1.0, 0.5],
+        "accuracy": [0.5, 0.75, None, None],
+        "val_loss": [None, None, None, 0.5],
+    }
+    assert continued(None, later) == later
+    assert continued(earlier, {}) == earlier

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from train.dataset import Collection, Record, Subset
-from train.leak import expected_minutes, split_by_image, twins
+from train.leak import split_by_image, twins
 from train.split import make_split, select
 
 
@@ -34,8 +34,3 @@ def test_the_split_by_lesion_has_no_twins(collection):
 def test_twins_are_test_images_of_lesions_seen_in_training(collection):
     train, test = Subset(collection, collection.records[:3]), Subset(collection, collection.records[1:5])
     assert np.array_equal(twins(train, test), [True, True, True, False])
-
-
-def test_cost_grows_with_area_and_epochs():
-    assert expected_minutes(4900, ((128, 3),)) == pytest.approx(2 * 300 / 60)
-    assert expected_minutes(4900, ((64, 3), (64, 3))) == pytest.approx(2 * 150 / 60)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.rendered import render_lesion
-from tests.train.made_dataset import make_dataset, make_masks
+from tests.train.made_dataset import make_dataset, make_everyday_photos, make_masks, make_phone_photos
 from train.__main__ import main
 from train.dataset import Subset, open_collection
 from train.metrics import METRICS
@@ -47,8 +47,12 @@ def bundle(data: Path, baseline: Path, tmp_path_factory: pytest.TempPathFactory)
     readme.write_text(
         "# Made\n\n<!-- begin results: rendered by `make report` -->\nold\n<!-- end results -->\n"
     )
+    phone = make_phone_photos(folder.with_name("phone.zip"))
+    everyday = make_everyday_photos(folder.with_name("everyday.zip"))
     arguments = [
         *("--data", str(data), "--split-file", str(data.parent / "split.csv")),
+        *("--phone", str(phone), "--phone-split-file", str(phone.with_name("split_phone.csv"))),
+        *("--natural", str(everyday)),
         *("--run", str(baseline.parent / "lite0"), "--bundle", str(folder), "--readme", str(readme)),
         *("--size", "64", "--views", "4", "--version", "9.9.9", "--baseline-run", str(baseline)),
         *("--masks", str(make_masks(data)), "--robustness-images", "4", "--resamples", "50"),
@@ -94,6 +98,49 @@ def test_metrics_hold_what_the_app_does_with_other_photos(bundle):
     ends = metrics["test"]["outcomes"]["cancer"]
     assert sum(share["value"] for share in ends.values()) == pytest.approx(1, abs=1e-4)
     assert metrics["training"]["epoch"] == [1, 2]
+    assert sum(share["value"] for share in metrics["test"]["taken_for"].values()) == pytest.approx(
+        1, abs=1e-4
+    )
+    assert metrics["phone"]["images"] > 0 and metrics["phone"]["taken_for"]
+    assert set(metrics["phone"]["skin_types"]) == {"1-2", "3-4", "5-6"}
+    assert set(metrics["gate"]["natural"]["kinds"]) == {"animals", "things"}
+    assert load_bundle(bundle).contract.kind_limits
+    assert metrics["agreement"]["images"] == metrics["test"]["images"]
+    assert {"probabilities", "class_activation_maps", "embedding"} <= set(metrics["agreement"]["largest"])
+    assert metrics["agreement"]["largest"]["probabilities"] < 1e-3
+
+
+def test_committed_figures_are_checked_against_what_is_measured_again(data, bundle, capsys):
+    from train.export import add_file
+
+    arguments = ["evaluate", "--data", str(data), "--split-file", str(data.parent / "split.csv")]
+    arguments += ["--bundle", str(bundle), "--robustness-images", "0", "--resamples", "20", "--check"]
+    metrics, contract = ((bundle / name).read_text() for name in (METRICS, "contract.json"))
+    tampered = json.loads(metrics)
+    tampered["test"]["balanced_accuracy"]["value"] += 0.01
+    try:
+        (bundle / METRICS).write_text(json.dumps(tampered))
+        add_file(bundle, METRICS)
+        assert main(arguments) == 1
+        assert "\ntest.balanced_accuracy.value: " in capsys.readouterr().err
+    finally:
+        (bundle / METRICS).write_text(metrics)
+        (bundle / "contract.json").write_text(contract)
+
+
+def test_differences_are_those_of_figures_that_both_have():
+    from train.evaluate import differences
+
+    committed = {"a": {"value": 0.5, "low": None}, "points": [[0.1, 0.2]], "only here": 1, "images": 3}
+    assert (
+        differences({"a": {"value": 0.5004, "low": None}, "points": [[0.1, 0.2]], "new": 2}, committed) == []
+    )
+    assert differences({"a": {"value": 0.52, "low": 0.1}, "images": 4}, committed) == [
+        "a.value: 0.52, committed 0.5",
+        "a.low: 0.1, committed None",
+        "images: 4, committed 3",
+    ]
+    assert differences({"points": [[0.1]]}, committed) != []
 
 
 def test_the_pictures_are_well_formed_and_the_model_card_shows_them(bundle):
@@ -119,13 +166,12 @@ def test_leak_scores_the_same_recipe_on_both_splits(tmp_path, capsys):
     split, out = tmp_path / "split.csv", tmp_path / "leak.json"
     arguments = ["--data", str(twice), "--split-file", str(split)]
     assert main(["split", *arguments]) == 0
-    arguments += ["--run", str(tmp_path / "runs"), "--stages", "64x1", "--batch-size", "16"]
-    assert main(["leak", *arguments, "--resamples", "10", "--out", str(out)]) == 0
+    assert main(["leak", *arguments, "--size", "64", "--resamples", "10", "--out", str(out)]) == 0
     found = json.loads(out.read_text())
     assert found["by_lesion"]["seen_in_training"] == 0
     assert found["by_image"]["seen_in_training"] > 0.3
     assert 0 <= found["by_image"]["balanced_accuracy"]["value"] <= 1
-    assert "minutes" in capsys.readouterr().out
+    assert "split by image: accuracy" in capsys.readouterr().out
 
 
 def test_run_folder_says_how_it_was_made(bundle, baseline):
@@ -325,17 +371,20 @@ def test_a_bundle_teaches_for_the_prior_that_its_pupil_sees():
 
 def test_a_release_without_phone_photos_stands_beside(data, monkeypatch):
     from train import evaluate
+    from train.answers import open_served, predict
     from train.dataset import DatasetError
     from webapp.bundle import BUNDLE_FOLDER
 
     collection = open_collection(data)
     photos = Subset(collection, collection.records)
+    now = predict(open_served(BUNDLE_FOLDER), photos)
     with pytest.raises(DatasetError, match="phone photos, too"):
-        evaluate.without_phone_photos(BUNDLE_FOLDER, photos)
+        evaluate.without_phone_photos(BUNDLE_FOLDER, photos, photos, now)
     monkeypatch.setattr(evaluate, "PHONE_COLLECTION", "another collection")
-    found = evaluate.without_phone_photos(BUNDLE_FOLDER, photos, resamples=10)
+    found = evaluate.without_phone_photos(BUNDLE_FOLDER, photos, photos, now, resamples=10)
     assert 0 <= found["malignancy_auc"]["value"] <= 1
     assert 0 <= found["pad_definition"]["malignancy_auc"]["value"] <= 1
+    assert found["dermoscopy_difference"] == {"value": 0, "low": 0, "high": 0}
 
 
 def test_what_another_release_says_of_the_origins_network_is_kept(data, tmp_path):
@@ -343,7 +392,7 @@ def test_what_another_release_says_of_the_origins_network_is_kept(data, tmp_path
     from webapp.bundle import BUNDLE_FOLDER
 
     collection = open_collection(data)
-    photos = Subset(collection, collection.records)
+    photos = Subset(collection, collection.records[::4])
     earlier = {"baselines": {"seed_cnn": {"accuracy": {"value": 0.5}}}}
     found = measure(BUNDLE_FOLDER, test=photos, earlier=earlier, negatives=1, resamples=10)
     assert found["baselines"]["seed_cnn"] == {"accuracy": {"value": 0.5}}

@@ -1,11 +1,14 @@
 import json
 import re
+import shutil
 
 import pytest
 
 from tests.fakes import CONTRACT, METRICS, figure
+from train.__main__ import LEAK
 from train.report import ReportError, percent, render_marked, report
 from train.report import figure as in_words
+from webapp.bundle import BUNDLE_FOLDER
 
 
 @pytest.fixture
@@ -75,14 +78,14 @@ def test_the_leak_is_shown_where_it_was_measured(bundle):
     names = ("accuracy", "balanced_accuracy", "malignancy_auc", "melanoma_auc")
     claimed, honest = ({name: figure(value) for name in names} for value in (0.9, 0.6))
     leak = {
-        "recipe": {"model": "lite0", "stages": [[96, 4]], "seed": 0},
+        "recipe": {"model": "lite0", "size": 160},
         "by_lesion": {"images": 9, "seen_in_training": 0.0, **honest},
         "by_image": {"images": 9, "seen_in_training": 0.39, **claimed},
     }
     (bundle / "leak.json").write_text(json.dumps(leak))
     report(bundle, leak=bundle / "leak.json")
     card = (bundle / "MODEL_CARD.md").read_text()
-    assert "4 epochs at 96 px" in card
+    assert "makes of the images at\n160 px" in card
     assert "| by image | 39.0 % | 90.0 % (88.0–92.0)" in card
 
 
@@ -100,17 +103,35 @@ def test_what_a_run_learned_from_and_how_far_seeds_lie_apart_is_shown_where_it_i
         "recipes": [recipe, {**recipe, "phone_share": 0.15, "teacher_share": 0.5, "extra_share": 0.25}],
     }
     metrics["phone"]["without_phone_photos"] = {
+        "model_version": "1.0.0",
         "malignancy_auc": figure(0.84),
         "pad_definition": {"malignancy_auc": figure(0.74)},
+        "dermoscopy_difference": {"value": 0.009, "low": -0.006, "high": 0.021},
     }
     (bundle / "metrics.json").write_text(json.dumps(metrics))
     report(bundle)
     card = (bundle / "MODEL_CARD.md").read_text()
     assert "seeds 0, 1, 2" in card and "72.0 ± 1.0 % / 0.921 ± 0.010" in card
     assert "| lite2 | 128 px × 6, 160 px × 8 | 0.0006 | 15 % | 25 % | 50 % | 0 | 0 |" in card
-    assert "HAM10000 alone | 0.840 (0.820–0.860) / 0.740" in card
+    assert "version 1.0.0, which had learned from HAM10000 alone | 0.840 (0.820–0.860) / 0.740" in card
+    assert "less that of version 1.0.0 | 0.009 (−0.006 to 0.021) |" in card
 
 
 def test_a_document_without_a_mark_is_refused():
     with pytest.raises(ReportError, match="mark"):
         render_marked("# Nothing to render", {})
+
+
+def test_what_is_committed_is_what_its_figures_render_to(tmp_path):
+    for name in ("contract.json", "metrics.json"):
+        shutil.copy(BUNDLE_FOLDER / name, tmp_path)
+    readme = BUNDLE_FOLDER.parents[1] / "README.md"
+    shutil.copy(readme, tmp_path)
+    report(tmp_path, tmp_path / "README.md", LEAK)
+    assert (tmp_path / "README.md").read_text() == readme.read_text(), "run: make report"
+    assert (tmp_path / "MODEL_CARD.md").read_text() == (BUNDLE_FOLDER / "MODEL_CARD.md").read_text()
+    drawn, committed = (
+        {file.name: file.read_text() for file in (folder / "report").iterdir()}
+        for folder in (tmp_path, BUNDLE_FOLDER)
+    )
+    assert drawn == committed

@@ -9,6 +9,7 @@ from train.frames import in_true_aspect
 from train.robustness import (
     CHANGES,
     SYMMETRIES,
+    SYMMETRY_KINDS,
     brightened,
     drawn,
     robustness_metrics,
@@ -76,7 +77,7 @@ def test_a_model_that_only_sees_darkness_does_not_mind_turns_but_minds_brightnes
     found = robustness_metrics(DarkPredictor(), photos, count=10, resamples=20)
     assert found["images"] == 10
     assert found["malignancy_auc"]["value"] == 1
-    assert set(found["symmetries"]) == {*SYMMETRIES, "all"}
+    assert set(found["symmetries"]) == {*SYMMETRIES, *SYMMETRY_KINDS, "all"}
     assert found["symmetries"]["all"]["value"] == pytest.approx(0, abs=1e-6)
     assert found["changes"]["brightness_70"]["mean_absolute_change"]["value"] > 0.1
     assert found["changes"]["rotated_45"]["mean_absolute_change"]["value"] < 0.05
@@ -97,3 +98,5 @@ def test_a_model_that_looks_at_one_side_minds_flips(photos):
     found = robustness_metrics(LeftPredictor(), one, resamples=5)["symmetries"]
     assert found["flipped_left_right"]["value"] > 0.3
     assert found["flipped_up_down"]["value"] < 0.1
+    flips = [found[name]["value"] for name in ("flipped_left_right", "flipped_up_down")]
+    assert found["flips"]["value"] == pytest.approx(np.mean(flips))
