@@ -34,7 +34,7 @@ audit: $(VENV)/.dev
 protections: $(VENV)/.dev
 	$(BIN)/python -m scripts.remove_protections
 
-# Three minutes: 4 clients, then 64, then more than the queue in front of the model holds, and what that says.
+# Five minutes: 4 clients, then 64, then more than the queue in front of the model holds, and what that says.
 load: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.load
 

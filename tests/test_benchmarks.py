@@ -28,7 +28,6 @@ def test_the_documents_are_those_that_show_figures() -> None:
     assert names == {"README.md", "benchmarks/README.md", "benchmarks/results.svg"}
 
 
-@pytest.mark.skipif("too_many" not in LOAD, reason="load.json has two crowds; `make load` measures three")
 def test_the_section_on_load_shows_its_figures() -> None:
     page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     assert f"<!-- load:begin -->\n{section(LOAD)}\n<!-- load:end -->" in page
