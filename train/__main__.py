@@ -41,6 +41,7 @@ GIVEN = (
     "seed",
     "batch_size",
     "learning_rate",
+    "drop_connect",
     "deterministic",
     "teacher_share",
     "extra_share",
@@ -71,11 +72,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _failures() -> tuple[type[Exception], ...]:
     """Returns the expected failures. TensorFlow takes seconds to import, so only a failure waits for it."""
-    if "train.fit" not in sys.modules:
-        return FAILURES
-    from train.fit import FitError
+    failures = list(FAILURES)
+    if "train.fit" in sys.modules:
+        from train.fit import FitError
 
-    return (*FAILURES, FitError)
+        failures.append(FitError)
+    if "train.export" in sys.modules:
+        from train.export import ExportError
+
+        failures.append(ExportError)
+    return tuple(failures)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -154,13 +160,22 @@ def _parser() -> argparse.ArgumentParser:
         "--size", type=int, default=192, help="side of the served input in pixels (default: %(default)s)"
     )
     calibrate.add_argument(
-        "--views", type=int, choices=(1, 2, 4), default=4, help="flips averaged in the graph (default: 4)"
+        "--views",
+        type=int,
+        choices=(1, 2, 4, 8),
+        default=2,
+        help="turned and mirrored views averaged in the graph (default: %(default)s)",
     )
     step = steps.add_parser("calibrate", parents=[data, run, others, calibrate], help="choose on validation")
     step.set_defaults(step=_calibrate)
 
     export = argparse.ArgumentParser(add_help=False)
     export.add_argument("--version", default="0.0.0", help="the bundle's version (default: %(default)s)")
+    export.add_argument(
+        "--half",
+        action="store_true",
+        help="keep model.tflite's weights as 16-bit floats; fails where that changes verdicts on validation",
+    )
     step = steps.add_parser("export", parents=[data, run, others, bundle, export], help="write the bundle")
     step.set_defaults(step=_export)
 
@@ -186,8 +201,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--earlier",
         type=Path,
-        help="metrics.json of the release that --run went on from: its training, and without --baseline-run "
-        "its figures of --model seed-cnn",
+        help="metrics.json of an earlier release: without --baseline-run its figures of --model seed-cnn, "
+        "and without --run, or with --continues, its training",
+    )
+    evaluate.add_argument(
+        "--continues", action="store_true", help="--run went on from the release of --earlier"
     )
     evaluate.add_argument(
         "--seed-runs",
@@ -284,6 +302,11 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch-size", type=int, help="images a step")
     parser.add_argument("--learning-rate", type=float, help="peak learning rate")
+    parser.add_argument(
+        "--drop-connect",
+        type=float,
+        help="how often the last of the blocks is left out in training (default: 0)",
+    )
     parser.add_argument(
         "--start", type=Path, help="a finished network (classifier.keras), or a bundle, to go on from"
     )
@@ -424,7 +447,8 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     from train.export import export
 
-    export(arguments.run, arguments.bundle, arguments.version, _training_data(arguments))
+    half_for = _part(arguments, "val") if arguments.half else None
+    export(arguments.run, arguments.bundle, arguments.version, _training_data(arguments), half_for)
     print(f"the bundle is in {arguments.bundle}")
 
 
@@ -464,6 +488,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         seed_runs=arguments.seed_runs,
         dermoscopy_bundle=arguments.dermoscopy_bundle,
         earlier=json.loads(arguments.earlier.read_text(encoding="utf-8")) if arguments.earlier else None,
+        continues=arguments.continues,
         masks=open_masks(arguments.masks) if arguments.masks else None,
         robustness_images=arguments.robustness_images,
         resamples=arguments.resamples,

@@ -7,8 +7,11 @@ import numpy as np
 from tqdm import tqdm
 
 from train.dataset import Subset, true_centre_square
+from train.judging import outcome_of
+from train.metrics import wilson
 from webapp.bundle import load_bundle
 from webapp.imaging import correct_exposure, model_input
+from webapp.predictor import read_outputs
 from webapp.runtimes import KerasRuntime, LiteRtRuntime
 
 
@@ -20,13 +23,15 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
         subset: The photos.
 
     Returns:
-        ``images``, and in ``largest`` the largest absolute difference of any number of each output.
+        ``images``, in ``largest`` the largest absolute difference of any number of each output, and in
+        ``verdicts_changed`` the share of photos to which the app's answer would be another one.
     """
     loaded = load_bundle(bundle)
     contract = loaded.contract
     keras = KerasRuntime(loaded.file("model.keras"), contract)
     litert = LiteRtRuntime(loaded.file("model.tflite"), contract)
     largest: dict[str, float] = {}
+    changed = 0
     for record, image in tqdm(subset.images(), "Keras and LiteRT", len(subset.records), disable=None):
         box = true_centre_square(image.width, image.height, record.aspect)
         pixels = model_input(image, contract.input.size, box)
@@ -35,4 +40,7 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
         for name, values in found.items():
             difference = float(np.abs(values - expected[name]).max())
             largest[name] = max(largest.get(name, 0.0), difference)
-    return {"images": len(subset.records), "largest": largest}
+        said, says = (outcome_of(image, read_outputs(o, contract), contract, box) for o in (expected, found))
+        changed += said is not says
+    images = len(subset.records)
+    return {"images": images, "largest": largest, "verdicts_changed": wilson(changed, images)}

@@ -71,7 +71,7 @@ def calibrate(
         val: Its validation part: everything that is chosen.
         balance: The recipe's class balance, which decides the training prior.
         size: Side of the served input in pixels.
-        views: 1, 2 or 4 averaged flips.
+        views: How many of :data:`train.served.VIEWS` are averaged.
         others: Phone photos, everyday photos and masks for the heads.
 
     Returns:

@@ -185,6 +185,7 @@ def measure(
     seed_runs: Sequence[Path] = (),
     dermoscopy_bundle: Path | None = None,
     earlier: Mapping[str, Any] | None = None,
+    continues: bool = False,
     masks: Masks | None = None,
     robustness_images: int = 0,
     negatives: int = NEGATIVES,
@@ -202,8 +203,9 @@ def measure(
         runs: The runs that led to the bundle, first to last, for their logs.
         seed_runs: Runs of its last training stage that differ in their seed alone.
         dermoscopy_bundle: An earlier release that has seen no phone photos, to stand beside.
-        earlier: The tree of the release that ``runs`` went on from, or of the same one: its training, and the
-            figures of the origin's CNN where ``baseline_run`` is not at hand.
+        earlier: The tree of an earlier release, or of the same one: its training where there are no ``runs``,
+            and the figures of the origin's CNN where ``baseline_run`` is not at hand.
+        continues: Whether ``runs`` went on from the release of ``earlier``, whose training then comes first.
         masks: Outlines of HAM10000's lesions.
         robustness_images: How many test photos are changed and looked at again.
         negatives: How many pictures of each kind are drawn for the gate to refuse.
@@ -255,7 +257,7 @@ def measure(
         metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
     if isic2018:
         metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
-    before = earlier.get("training") if earlier else None
+    before = earlier.get("training") if earlier and (continues or not runs) else None
     if before or runs:
         metrics["training"] = history.continued(before, history.training_history(runs))
     if runs:

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import keras
 
+from train.agreement import agreement
 from train.calibrate import load_choices
+from train.dataset import Subset
 from train.fit import CLASSIFIER
 from train.served import build_served_model
 from webapp.bundle import Bundle, load_bundle
@@ -25,9 +27,17 @@ INTENDED_USE: Final = (
     "Second look at a photo of one skin spot, for information. Not a diagnosis, not a medical device."
 )
 LICENCE: Final = "CC BY-NC 4.0"
+MOST_CHANGED: Final = 0.005
+"""Share of validation photos whose verdict may be another one with 16-bit weights."""
 
 
-def export(run: Path, bundle: Path, version: str, training_data: Sequence[str]) -> None:
+class ExportError(Exception):
+    """A network that cannot be exported as asked; the message says why."""
+
+
+def export(
+    run: Path, bundle: Path, version: str, training_data: Sequence[str], half_for: Subset | None = None
+) -> None:
     """Builds the served graph of a run and writes it with its contract.
 
     Args:
@@ -35,6 +45,11 @@ def export(run: Path, bundle: Path, version: str, training_data: Sequence[str]) 
         bundle: Folder for ``model.keras``, ``model.tflite`` and ``contract.json``.
         version: The bundle's version, as shown with every answer.
         training_data: What the network learned from, a sentence each, for the contract.
+        half_for: Validation photos, for which 16-bit weights in ``model.tflite`` must be good enough; half
+            the size, and no slower. ``None`` keeps 32 bits.
+
+    Raises:
+        ExportError: 16-bit weights change the verdict on more than ``MOST_CHANGED`` of the photos.
     """
     classifier = keras.saving.load_model(run / CLASSIFIER, compile=False)
     choices, heads = load_choices(run)
@@ -44,7 +59,7 @@ def export(run: Path, bundle: Path, version: str, training_data: Sequence[str]) 
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     model.save(partial / "model.keras")
-    model.export(partial / "model.tflite", format="litert", verbose=False)
+    model.export(partial / "model.tflite", format="litert", verbose=False, **(_half() if half_for else {}))
 
     contract = {
         "schema": 1,
@@ -76,12 +91,29 @@ def export(run: Path, bundle: Path, version: str, training_data: Sequence[str]) 
     }
     if choices.kind_limits:
         contract["kind_limits"] = dataclasses.asdict(choices.kind_limits)
+    if half_for:
+        write_contract(partial, contract)
+        found = agreement(partial, half_for)
+        changed = found["verdicts_changed"]["value"]
+        if changed > MOST_CHANGED:
+            raise ExportError(f"16-bit weights change {changed:.1%} of the verdicts on validation")
+        contract["half_precision"] = {"images": found["images"], "verdicts_changed": changed}
     write_contract(partial, contract)
     # What the health check will ask for: it needs the contract to open the bundle, and stands in it.
     contract["golden"] = {"probabilities": list(_golden_probabilities(load_bundle(partial)))}
     write_contract(partial, contract)
     shutil.rmtree(bundle, ignore_errors=True)
     os.replace(partial, bundle)
+
+
+def _half() -> dict[str, Any]:
+    """Returns what tells the LiteRT converter to keep weights as 16-bit floats; it computes with 32."""
+    import tensorflow as tf
+
+    return {
+        "optimizations": [tf.lite.Optimize.DEFAULT],
+        "target_spec": {"supported_types": [tf.float16]},
+    }
 
 
 def _golden_probabilities(bundle: Bundle) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from webapp.assessment import find_reasons
+from webapp.assessment import Answers, Outcome, assess, find_reasons
 from webapp.contract import Contract, PhotoKind, Thresholds
 from webapp.imaging import Box, centre_square
 from webapp.predictor import Prediction
@@ -45,9 +45,17 @@ def refused(image: Image.Image, prediction: Prediction, contract: Contract, box:
         contract: Holds the limits of the gate.
         box: The part that the network saw; the centre square if ``None``.
     """
+    return outcome_of(image, prediction, contract, box) is Outcome.CANNOT_JUDGE
+
+
+def outcome_of(
+    image: Image.Image, prediction: Prediction, contract: Contract, box: Box | None = None
+) -> Outcome:
+    """Returns the app's answer to a photo of which nobody said anything; arguments as :func:`refused` has."""
     left, upper, right, lower = box or centre_square(*image.size)
     side = min(right - left, lower - upper)
-    return bool(find_reasons(image.size, side, prediction, contract.gate))
+    reasons = find_reasons(image.size, side, prediction, contract.gate)
+    return assess(prediction, contract.operating_point(prediction.phone), reasons, Answers()).outcome
 
 
 def lesion_map(prediction: Prediction) -> np.ndarray | None:

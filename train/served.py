@@ -13,8 +13,36 @@ from train.heads import LogisticHead
 from webapp.bundle import load_bundle
 from webapp.labels import CLASSES
 
-VIEWS: Final = {1: ((),), 2: ((), (2,)), 4: ((), (1,), (2,), (1, 2))}
-"""Which axes (1 up-down, 2 left-right) each of the averaged views flips."""
+
+@dataclass(frozen=True)
+class View:
+    """One of the eight ways to lay a square: mirrored left to right or not, then turned by quarters."""
+
+    quarters: int
+    mirrored: bool = False
+
+    def lay(self, x: Any) -> Any:
+        """Lays a batch ``(batch, side, side, channels)`` this way."""
+        return _turned(ops.flip(x, 2) if self.mirrored else x, self.quarters)
+
+    def undo(self, x: Any) -> Any:
+        """Brings a batch of feature maps of this view back."""
+        x = _turned(x, -self.quarters)
+        return ops.flip(x, 2) if self.mirrored else x
+
+
+def _turned(x: Any, quarters: int) -> Any:
+    return ops.rot90(x, quarters % 4, (1, 2)) if quarters % 4 else x
+
+
+VIEWS: Final = {
+    1: (View(0),),
+    2: (View(0), View(1, mirrored=True)),
+    4: (View(0), View(1), View(2), View(3)),
+    8: tuple(View(quarters, mirrored) for mirrored in (False, True) for quarters in range(4)),
+}
+"""Which views are averaged. A photo of a spot has no upright, so no turn should change its answer: the
+four and the eight are closed under turns, so that none does."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +80,15 @@ class Heads:
 
 
 def _stack_views(x: Any, views: int) -> Any:
-    """Returns a batch and its flipped copies, ``(views * batch, …)``."""
-    return ops.concatenate([ops.flip(x, axes) if axes else x for axes in VIEWS[views]], axis=0)
+    """Returns a batch and its turned copies, ``(views * batch, …)``."""
+    return ops.concatenate([view.lay(x) for view in VIEWS[views]], axis=0)
 
 
 def _mean_of_views(x: Any, views: int) -> Any:
-    """Flips the feature maps of stacked views back and returns their mean ``(batch, …)``."""
+    """Turns the feature maps of stacked views back and returns their mean ``(batch, …)``."""
     parts = ops.split(x, views, axis=0)
     return layers.Average(name="mean_of_views")(
-        [ops.flip(part, axes) if axes else part for part, axes in zip(parts, VIEWS[views], strict=True)]
+        [view.undo(part) for view, part in zip(VIEWS[views], parts, strict=True)]
     )
 
 
@@ -82,7 +110,7 @@ def build_served_model(
         size: Side of the input in pixels.
         calibration: From :mod:`train.calibrate`.
         heads: From :mod:`train.calibrate` too.
-        views: 1, 2 or 4 flipped views, averaged at the features.
+        views: 1, 2, 4 or 8 turned and mirrored views, averaged at the features.
         with_features: Whether to give out ``features (batch, size / 32, size / 32, 1280)`` as well, which
             heads are fitted to.
 

@@ -108,6 +108,25 @@ def test_metrics_hold_what_the_app_does_with_other_photos(bundle):
     assert metrics["agreement"]["images"] == metrics["test"]["images"]
     assert {"probabilities", "class_activation_maps", "embedding"} <= set(metrics["agreement"]["largest"])
     assert metrics["agreement"]["largest"]["probabilities"] < 1e-3
+    assert metrics["agreement"]["verdicts_changed"]["value"] == 0
+
+
+def test_sixteen_bit_weights_halve_the_file_and_must_not_change_verdicts(
+    data, bundle, baseline, tmp_path, capsys, monkeypatch
+):
+    from train import export
+
+    half = tmp_path / "half"
+    arguments = ["export", "--data", str(data), "--split-file", str(data.parent / "split.csv"), "--half"]
+    arguments += ["--run", str(baseline.parent / "lite0"), "--bundle", str(half), "--version", "9.9.9"]
+    assert main(arguments) == 0
+    sizes = [load_bundle(folder).contract.files["model.tflite"].bytes for folder in (half, bundle)]
+    assert sizes[0] < 0.55 * sizes[1]
+    measured = json.loads((half / "contract.json").read_text())["half_precision"]
+    assert measured["images"] > 0 and measured["verdicts_changed"] <= export.MOST_CHANGED
+    monkeypatch.setattr(export, "MOST_CHANGED", -1.0)
+    assert main(arguments) == 1
+    assert "of the verdicts on validation" in capsys.readouterr().err
 
 
 def test_committed_figures_are_checked_against_what_is_measured_again(data, bundle, capsys):

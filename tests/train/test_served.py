@@ -54,13 +54,36 @@ def test_maps_are_what_the_answer_is_made_of(classifier, calibration, photos):
     assert answer == pytest.approx(outputs["probabilities"], abs=1e-5)
 
 
-def test_a_flip_changes_nothing_but_the_maps_side(classifier, calibration, photos):
-    model = served(classifier, calibration, views=4)
-    straight, flipped = (model.predict(x, verbose=0) for x in (photos, photos[:, :, ::-1]))
-    assert flipped["probabilities"] == pytest.approx(straight["probabilities"], abs=1e-5)
+@pytest.mark.parametrize(
+    ("views", "change", "undo"),
+    [
+        (8, lambda x: x[:, :, ::-1], lambda x: x[:, :, ::-1]),
+        (8, lambda x: np.rot90(x, 1, (1, 2)), lambda x: np.rot90(x, -1, (1, 2))),
+        (4, lambda x: np.rot90(x, 1, (1, 2)), lambda x: np.rot90(x, -1, (1, 2))),
+    ],
+    ids=["eight-flip", "eight-turn", "four-turn"],
+)
+def test_what_the_views_cover_changes_nothing_but_where_the_maps_lie(
+    classifier, calibration, photos, views, change, undo
+):
+    model = served(classifier, calibration, views=views)
+    straight, changed = (model.predict(x, verbose=0) for x in (photos, np.ascontiguousarray(change(photos))))
+    assert changed["probabilities"] == pytest.approx(straight["probabilities"], abs=1e-5)
     maps = straight["class_activation_maps"]
-    assert flipped["class_activation_maps"] == pytest.approx(maps[:, :, ::-1], abs=1e-4)
-    assert np.abs(maps - maps[:, :, ::-1]).max() > 1e-3
+    assert undo(changed["class_activation_maps"]) == pytest.approx(maps, abs=1e-4)
+    assert np.abs(maps - change(maps)).max() > 1e-3
+
+
+@pytest.mark.parametrize("views", [1, 2, 4, 8])
+def test_each_view_is_another_and_is_undone(views):
+    from train.served import VIEWS
+
+    assert len(set(VIEWS[views])) == views
+    square = np.random.default_rng(0).normal(size=(1, 4, 4, 2)).astype(np.float32)
+    laid = [np.asarray(view.lay(square)) for view in VIEWS[views]]
+    assert len({each.tobytes() for each in laid}) == views
+    for view, each in zip(VIEWS[views], laid, strict=True):
+        np.testing.assert_array_equal(np.asarray(view.undo(each)), square)
 
 
 def test_one_view_is_not_blind_to_flips(classifier, calibration, photos):
