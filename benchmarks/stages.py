@@ -55,7 +55,8 @@ def answer(predictor: Predictor, data: bytes) -> dict[str, float]:
     photo = timed("decode", lambda: decode(data))
     pixels = timed("resize", lambda: model_input(photo.image, contract.input.size))
     quality = timed("gate", lambda: measure_quality(pixels))
-    seen = timed("resize", lambda: correct_exposure(pixels) if contract.input.corrects_exposure else pixels)
+    dark = contract.input.corrects_exposure
+    seen = timed("resize", lambda: correct_exposure(pixels, quality.brightness) if dark else pixels)
     outputs = timed("model", lambda: predictor.run(seen[None]))
 
     def gate() -> Any:

@@ -261,13 +261,14 @@ def model_input(image: Image.Image, size: int, box: Box | None = None) -> np.nda
     return np.asarray(scaled, np.uint8)
 
 
-def correct_exposure(pixels: np.ndarray) -> np.ndarray:
+def correct_exposure(pixels: np.ndarray, brightness: float | None = None) -> np.ndarray:
     """Brightens a dark photo; any other stays as it is. For networks whose contract asks for it.
 
     Args:
         pixels: ``uint8`` array of shape ``(size, size, 3)``.
+        brightness: Theirs, where it has been measured already (:class:`webapp.quality.Quality`).
     """
-    gain = exposure_gain(measure_brightness(pixels))
+    gain = exposure_gain(measure_brightness(pixels) if brightness is None else brightness)
     if gain == 1:
         return pixels
     return (pixels * np.float32(gain)).clip(0, 255).round().astype(np.uint8)

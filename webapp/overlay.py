@@ -50,7 +50,12 @@ def shown_photo(image: Image.Image, box: Box | None = None) -> Picture:
     left, upper, right, lower = box or (0, 0, *image.size)
     scale = min(1.0, SHOWN_SIDE / max(right - left, lower - upper))
     size = max(1, round((right - left) * scale)), max(1, round((lower - upper) * scale))
-    shown = image.resize(size, Image.Resampling.BICUBIC, box=(left, upper, right, lower), reducing_gap=2.0)
+    if scale == 1 and (left, upper, right, lower) == (round(left), round(upper), round(right), round(lower)):
+        shown = image.crop((round(left), round(upper), round(right), round(lower)))
+    else:
+        shown = image.resize(
+            size, Image.Resampling.BICUBIC, box=(left, upper, right, lower), reducing_gap=2.0
+        )
     shown.info = {}  # Pillow would write a comment of the sent file into the new one
     return Picture(_data_uri(shown, "JPEG", quality=85), *size)
 

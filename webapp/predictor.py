@@ -73,9 +73,10 @@ class Predictor:
         """
         contract = self.bundle.contract
         pixels = model_input(image, contract.input.size, box)
-        seen = correct_exposure(pixels) if contract.input.corrects_exposure else pixels
+        quality = measure_quality(pixels)
+        seen = correct_exposure(pixels, quality.brightness) if contract.input.corrects_exposure else pixels
         outputs = self.run(seen[np.newaxis])
-        return replace(read_outputs(outputs, contract), quality=measure_quality(pixels))
+        return replace(read_outputs(outputs, contract), quality=quality)
 
     def run(self, pixels: np.ndarray) -> Mapping[str, np.ndarray]:
         """Runs the network, see :meth:`webapp.runtimes.Runtime.run`, on whichever interpreter is free."""

@@ -63,3 +63,22 @@ def test_choices_survive_their_file(tmp_path):
     read, heads = load_choices(tmp_path)
     assert read == choices
     assert np.array_equal(heads.phone.weights, head.weights)
+
+
+@pytest.mark.parametrize(
+    ("overlap", "at_least_spared"), [(0.0, 0.63), (2.5, 0.0)], ids=["cancers apart", "cancers between"]
+)
+def test_all_clear_is_given_no_more_often_than_it_must(overlap, at_least_spared):
+    from train.calibrate import SPARED, UNSURE_SENSITIVITY, _thresholds
+    from train.metrics import Scored
+
+    rng = np.random.default_rng(0)
+    malignant = np.arange(2000) % 4 == 0
+    logits = rng.normal(np.where(malignant, 4 - overlap, 0), 1)
+    scored = Scored(malignant, 1 / (1 + np.exp(-logits)), np.arange(2000))
+    limits = _thresholds(scored)
+    missed = (scored.malignancy[malignant] < limits.unsure).mean()
+    spared = (scored.malignancy[~malignant] < limits.unsure).mean()
+    assert missed <= 1 - UNSURE_SENSITIVITY + 1e-9
+    assert at_least_spared - 0.01 <= spared <= SPARED + 0.01
+    assert limits.unsure <= limits.signs
