@@ -432,7 +432,7 @@ PROTECTIONS: Final = (
     Protection(
         "when to come back to a full queue",
         "webapp/waiting_room.py",
-        "retry_after=RETRY_AFTER",
+        "retry_after=random.choice(RETRY_AFTER)",
         "",
         "tests/webapp/test_waiting_room.py",
     ),

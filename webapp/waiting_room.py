@@ -1,5 +1,6 @@
 """The bounded queue in front of the model."""
 
+import random
 import threading
 from collections import deque
 from typing import Final
@@ -10,7 +11,9 @@ from werkzeug.exceptions import ServiceUnavailable
 from webapp.config import Settings
 from webapp.predictor import INTERPRETERS
 
-RETRY_AFTER: Final = 2  # seconds: about what a full queue takes
+RETRY_AFTER: Final = (2, 3, 4)
+"""Seconds, one of them by chance: about what a full queue takes, and whoever is sent away in one moment does
+not come back in one moment."""
 
 
 class WaitingRoom:
@@ -38,7 +41,7 @@ class WaitingRoom:
                 self._desks -= 1
                 return
             if len(self._queue) >= self._places:
-                raise ServiceUnavailable(retry_after=RETRY_AFTER)
+                raise ServiceUnavailable(retry_after=random.choice(RETRY_AFTER))
             turn = threading.Event()
             self._queue.append(turn)
         turn.wait()

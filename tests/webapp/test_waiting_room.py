@@ -77,6 +77,13 @@ def test_whoever_comes_to_a_full_queue_is_sent_away_at_once(
     assert app.test_client().get("/about").status_code == 200, "pages are not affected"
 
 
+def test_whoever_is_sent_away_together_does_not_come_back_together(
+    app: Flask, crowd: list[Future[TestResponse]], photo: bytes
+) -> None:
+    waits = {send(app, photo).headers["Retry-After"] for _ in range(20)}
+    assert waits <= {"2", "3", "4"} and len(waits) > 1  # all alike by chance: once in a billion
+
+
 def test_whoever_waits_is_answered_and_few_are_looked_at_together(
     app: Flask, crowd: list[Future[TestResponse]], predictor: SlowPredictor, photo: bytes
 ) -> None:
