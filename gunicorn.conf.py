@@ -17,8 +17,8 @@ workers = _settings.web_concurrency
 worker_class = "webapp.worker.CollectingWorker"
 control_socket_disable = True  # nobody controls it from outside, and the home folder may be read-only
 threads = _settings.queue_size + INTERPRETERS + 6  # whoever waits for the model holds one; 6 for the pages
-# Seconds, more than the longest Retry-After: with gunicorn's 2, 76 of 3,000 patient visitors came back in the very moment
-# in which their connection was closed, and got no answer.
+# Seconds, more than the longest Retry-After: with gunicorn's 2, 76 of 3,000 patient visitors came back in the
+# very moment in which their connection was closed, and got no answer.
 keepalive = 5
 graceful_timeout = 25  # seconds for what is being answered; Heroku kills 30 after it has asked to stop
 

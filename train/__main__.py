@@ -46,6 +46,7 @@ GIVEN = (
     "teacher_share",
     "extra_share",
     "frozen_stages",
+    "mixup",
 )
 EXTRA_NAMES = {
     "isic2017": "ISIC 2017 challenge (arXiv:1710.05006)",
@@ -312,7 +313,17 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--frozen-stages", type=int, help="stages of the backbone that stay as they start")
     parser.add_argument("--extra-share", type=float, help="of the draws (default: 0.25 with --extra)")
-    parser.add_argument("--teacher", type=Path, help="a bundle whose answers teach too")
+    parser.add_argument(
+        "--mixup", type=float, help="mix images in pairs, each share from Beta(MIXUP, MIXUP) (default: none)"
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="BUNDLE",
+        help="bundles whose answers, averaged, teach too",
+    )
     parser.add_argument(
         "--teacher-share",
         type=float,
@@ -407,7 +418,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
         start=arguments.start,
         extra=_extra(arguments),
-        teacher=arguments.teacher,
+        teachers=arguments.teacher,
         pretrained=not arguments.no_pretrained,
         strategy=arguments.strategy,
     )

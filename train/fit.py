@@ -64,6 +64,9 @@ class Recipe:
     """How much of each target comes from a teacher and not from the label."""
     extra_share: float = 0.0
     """Share of photos of other collections, whose labels may say no more than malignant or not."""
+    mixup: float = 0.0
+    """Both parameters of the Beta distribution that says how much of an image is another one (Zhang et al.
+    2018, arXiv:1710.09412); 0 mixes none."""
     frozen_stages: int = 0
     """How many of the backbone's seven stages, and the stem, stay as they were at the start. The first three
     hold 4 % of Lite0's weights and take half of a training step."""
@@ -200,6 +203,8 @@ class AugmentedBatches(keras.utils.PyDataset):
         views = [random_view(frames.pixels[i], float(frames.aspects[i]), drawn, rng) for i in chosen]
         labels = self.images.labels[chosen]
         targets = self._targets(labels, resized(views, self.teacher.size)) if self.teacher else labels
+        if self.recipe.mixup:
+            return mixed(resized(views, size), targets, self.recipe.mixup, rng)
         return resized(views, size), targets
 
     def _targets(self, labels: np.ndarray, views: np.ndarray) -> np.ndarray:
@@ -212,6 +217,17 @@ class AugmentedBatches(keras.utils.PyDataset):
         share = self.recipe.teacher_share
         known = labels.sum(axis=1, keepdims=True) == 1
         return np.where(known, (1 - share) * labels + share * taught, possible)
+
+
+def mixed(
+    views: np.ndarray, targets: np.ndarray, mixup: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns each view mixed with the one as far from the batch's other end, and their targets likewise."""
+    share = rng.beta(mixup, mixup, len(views)).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+    pixels = share[:, None, None, None]
+    blended = pixels * views + (1 - pixels) * views[::-1]
+    return blended.round().astype(np.uint8), share[:, None] * targets + (1 - share[:, None]) * targets[::-1]
 
 
 def resized(views: Sequence[np.ndarray], size: int) -> np.ndarray:
@@ -253,7 +269,7 @@ def fit(
     extra: Sequence[Subset] = (),
     resume: bool = False,
     start: Path | None = None,
-    teacher: Path | None = None,
+    teachers: Sequence[Path] = (),
     pretrained: bool = True,
     stop_after: int | None = None,
     strategy: str = "single",
@@ -269,7 +285,7 @@ def fit(
         extra: Photos of other collections, which need a teacher where they have no diagnosis.
         resume: Whether to go on from the run's checkpoint, if it has one.
         start: A finished network of the same kind, or a bundle that holds one, to start from.
-        teacher: A bundle whose answers make up ``recipe.teacher_share`` of the targets.
+        teachers: Bundles whose answers together make up ``recipe.teacher_share`` of the targets.
         pretrained: Whether to start from ImageNet weights, where there is no ``start``.
         stop_after: Stop after this epoch (counted from 1), as an interruption would.
         strategy: ``single``, or ``mirrored`` to split each batch over all GPUs of this machine. How it
@@ -286,11 +302,11 @@ def fit(
     if recipe.model == SEED_CNN and strategy != "single":
         # Its last batch is a partial one, which Keras 3.15 cannot split evenly; it takes minutes anyway.
         raise FitError(f"{SEED_CNN} trains on one device only: leave out --strategy {strategy}")
-    if bool(teacher) != (recipe.teacher_share > 0):
+    if bool(teachers) != (recipe.teacher_share > 0):
         raise FitError("a teacher and a teacher share above 0 belong together")
     if bool(extra) != (recipe.extra_share > 0):
         raise FitError("extra photos and an extra share above 0 belong together")
-    if not teacher and any(record.dx is None for subset in extra for record in subset.records):
+    if not teachers and any(record.dx is None for subset in extra for record in subset.records):
         raise FitError("extra photos without a diagnosis need a teacher")
     prepare_run(run, recipe, resume)
     keras.utils.set_random_seed(recipe.seed)
@@ -321,7 +337,7 @@ def fit(
             _restore(model, checkpoint)
     first = int(model.optimizer.iterations.value.numpy()) // steps
 
-    learned = Teacher(teacher) if teacher else None
+    learned = Teacher(teachers) if teachers else None
     val_inputs = inputs(val, recipe.validation_size)
     prior = training_prior(train, recipe.balance)
     for epoch in range(first, recipe.epochs):

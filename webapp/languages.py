@@ -22,7 +22,7 @@ def init_app(app: Flask) -> None:
     """Makes gettext known to code and templates, and the languages to templates."""
     Babel(app, default_locale=DEFAULT, locale_selector=select_language)
     # A page has 120 texts, and Flask-Babel looks for the request's catalogue before each: 2 ms a page.
-    app.jinja_env.install_gettext_callables(
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # Jinja's i18n extension adds it
         lambda text: page_translations().ugettext(text),
         lambda one, many, count: page_translations().ungettext(one, many, count),
         newstyle=True,

@@ -305,11 +305,50 @@ def test_where_only_harmless_is_known_the_teacher_chooses_among_the_harmless():
     assert targets == pytest.approx(np.eye(7)[[naevus] * 4], abs=1e-6)
 
 
+def test_several_teachers_answer_with_the_mean_of_their_logits(monkeypatch):
+    from types import SimpleNamespace
+
+    from train import teacher as module
+
+    flat = (1 / 7,) * 7
+    said = {"a": np.array([0.7] + [0.05] * 6), "b": np.array([0.05] * 6 + [0.7])}
+
+    def opened(name):
+        contract = SimpleNamespace(
+            input=SimpleNamespace(size=32 if name != "other" else 48),
+            outputs=SimpleNamespace(probabilities="p"),
+            training_prior=flat,
+            natural_prior=flat,
+        )
+        return SimpleNamespace(
+            bundle=SimpleNamespace(contract=contract), run=lambda view: {"p": said[name][np.newaxis]}
+        )
+
+    monkeypatch.setattr(module, "open_served", opened)
+    views = np.zeros((2, 32, 32, 3), np.uint8)
+    expected = np.sqrt(said["a"] * said["b"])
+    answers = module.Teacher(["a", "b"]).answers(views)
+    assert answers == pytest.approx(np.tile(expected / expected.sum(), (2, 1)))
+    with pytest.raises(module.BundleError, match=r"one size.*\[32, 48\]"):
+        module.Teacher(["a", "other"])
+
+
+def test_mixup_blends_each_view_and_its_target_by_the_same_share():
+    from train.fit import mixed
+
+    views = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.full((4, 8, 8, 3), 60, np.uint8)
+    blended, targets = mixed(views, np.eye(4, dtype=np.float32), 0.4, np.random.default_rng(1))
+    assert targets.sum(axis=1) == pytest.approx(1)
+    assert (targets.argmax(axis=1) == range(4)).all()  # each stays mostly itself
+    assert targets.max(axis=1).min() < 0.99
+    assert blended[:, 0, 0, 0] == pytest.approx(targets @ [0, 60, 120, 180], abs=0.5 + 1e-4)
+
+
 @pytest.mark.parametrize(
     ("recipe", "given", "sentence"),
     [
         ({"teacher_share": 0.5}, {}, "belong together"),
-        ({}, {"teacher": Path("bundle")}, "belong together"),
+        ({}, {"teachers": [Path("bundle")]}, "belong together"),
         ({"extra_share": 0.5}, {}, "belong together"),
         ({"extra_share": 0.5}, {"extra": True}, "need a teacher"),
     ],
@@ -380,7 +419,7 @@ def test_a_bundle_teaches_for_the_prior_that_its_pupil_sees():
     from webapp.bundle import BUNDLE_FOLDER, load_bundle
 
     contract = load_bundle(BUNDLE_FOLDER).contract
-    teacher = Teacher(BUNDLE_FOLDER)
+    teacher = Teacher([BUNDLE_FOLDER])
     views = np.random.default_rng(0).integers(0, 256, (3, teacher.size, teacher.size, 3), np.uint8)
     served = KerasRuntime(BUNDLE_FOLDER / "model.keras", contract)
     probabilities = np.concatenate([served.run(view[None])["probabilities"] for view in views])
