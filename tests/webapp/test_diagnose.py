@@ -22,10 +22,12 @@ def blank(width: int, height: int) -> Photo:
     return Photo(Image.new("RGB", (width, height)), "PNG", (width, height))
 
 
-def test_a_photo_is_read(photo: bytes) -> None:
-    read = read_photo(io.BytesIO(photo), Settings())
+def test_a_photo_is_read_and_its_file_let_go(photo: bytes) -> None:
+    stream = io.BytesIO(photo)
+    read = read_photo(stream, Settings())
     assert read.image.size == (600, 450)
     assert read.format == "JPEG"
+    assert stream.closed
 
 
 def test_a_photo_may_have_exactly_as_many_bytes_as_allowed(photo: bytes) -> None:
