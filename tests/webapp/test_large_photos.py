@@ -44,7 +44,7 @@ def undiminished(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
-@pytest.mark.parametrize("box", [None, (600, 300, 1900, 1600)])
+@pytest.mark.parametrize("box", [None, (500, 200, 2200, 1900)])
 def test_the_network_sees_the_same_pixels(
     files: dict[str, bytes], file_format: str, box: imaging.Box | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,36 +58,36 @@ def test_the_network_sees_the_same_pixels(
     assert difference.mean() < 0.3 and difference.max() <= 6, "of 255 levels"
 
 
-# Pixels change by 0.13 of 255 levels on average; what a network makes of that is largest where it doubts.
-# 0.01 is aimed at; 1.1.0 keeps to it for eight of these twelve photos, and 0.024 is the most that it moves.
-@pytest.mark.parametrize("enlarged", [3, 1], ids=["12 megapixels", "2 megapixels"])
+# What a network makes of a pixel that changes by less than a level is largest where it doubts.
+@pytest.mark.parametrize("enlarged", [3, 1.25], ids=["12 megapixels", "3.5 megapixels"])
 @pytest.mark.parametrize("kind", ["dermoscopy", "phone"])
 @pytest.mark.parametrize("seed", range(3))
 def test_scaling_down_hardly_changes_an_answer(
-    predictor: Predictor, seed: int, kind: Kind, enlarged: int, monkeypatch: pytest.MonkeyPatch
+    predictor: Predictor, seed: int, kind: Kind, enlarged: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     width, height = (1333, 1000) if enlarged > 1 else (1720, 1290)
     rendered = render_lesion(seed, width, height, kind=kind)
-    photo = rendered.resize((width * enlarged, height * enlarged), Image.Resampling.BICUBIC)
+    size = (round(width * enlarged), round(height * enlarged))
+    photo = rendered.resize(size, Image.Resampling.BICUBIC)
     jpeg = to_bytes(photo, "JPEG", quality=90)
     answer = examine(predictor, decode(jpeg)).prediction
     undiminished(monkeypatch)
     expected = examine(predictor, decode(jpeg)).prediction
-    assert answer.probabilities == pytest.approx(expected.probabilities, abs=0.03)
+    assert answer.probabilities == pytest.approx(expected.probabilities, abs=0.01)
 
 
 @pytest.mark.parametrize(
     ("box", "size"),
     [
-        (None, (1000, 750)),
-        ((0, 0, 2560, 2560), (1000, 750)),
-        ((0, 0, 1280, 1280), (2000, 1500)),
-        ((0, 0, 1279, 3000), (4000, 3000)),
-        ((10, 20, 210, 220), (4000, 3000)),
+        (None, (1200, 900)),
+        ((0, 0, 3200, 3200), (1200, 900)),
+        ((0, 0, 1600, 1600), (2400, 1800)),
+        ((0, 0, 1599, 3600), (4800, 3600)),
+        ((10, 20, 210, 220), (4800, 3600)),
     ],
 )
 def test_what_is_looked_at_keeps_its_pixels(box: imaging.Box | None, size: tuple[int, int]) -> None:
-    assert decode(to_bytes(Image.new("RGB", (4000, 3000)), "JPEG"), box=box).image.size == size
+    assert decode(to_bytes(Image.new("RGB", (4800, 3600)), "JPEG"), box=box).image.size == size
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])
