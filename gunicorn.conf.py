@@ -9,6 +9,7 @@ from typing import Any
 
 from webapp.config import Settings
 from webapp.predictor import INTERPRETERS
+from webapp.waiting_room import RETRY_AFTER
 
 _settings = Settings.from_environ()
 
@@ -17,9 +18,9 @@ workers = _settings.web_concurrency
 worker_class = "webapp.worker.CollectingWorker"
 control_socket_disable = True  # nobody controls it from outside, and the home folder may be read-only
 threads = _settings.queue_size + INTERPRETERS + 6  # whoever waits for the model holds one; 6 for the pages
-# Seconds, more than the longest Retry-After: with gunicorn's 2, 76 of 3,000 patient visitors came back in the
+# Seconds: with gunicorn's 2, 76 of 3,000 patient visitors came back in the
 # very moment in which their connection was closed, and got no answer.
-keepalive = 5
+keepalive = max(RETRY_AFTER) + 1
 graceful_timeout = 25  # seconds for what is being answered; Heroku kills 30 after it has asked to stop
 
 # The app alone decides whom to believe (FLASK_PROXY_HOPS): gunicorn would believe whoever is on this machine.

@@ -30,7 +30,7 @@ The steps in order, each reading what the one before it wrote:
   report      render README's table, the model card and the pictures from metrics.json
   all         split (if there is none yet), fit, calibrate, export, evaluate, report
 
-example: the shipped network, from the start
+example: a network from the start
   python -m train download --to data/ham10000
   python -m train all --data data/ham10000 --run runs/lite0 --bundle webapp/bundle
 """
@@ -175,7 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--half",
         action="store_true",
-        help="keep model.tflite's weights as 16-bit floats; fails where that changes verdicts on validation",
+        help="keep model.tflite's weights as 16-bit floats; fails where that changes more than 0.5 %% of the "
+        "verdicts on validation",
     )
     step = steps.add_parser("export", parents=[data, run, others, bundle, export], help="write the bundle")
     step.set_defaults(step=_export)
@@ -296,7 +297,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         "--stages",
         type=_stages,
         metavar="SIZExEPOCHS,…",
-        help="crop sizes and their epochs, e.g. 128x8,160x10 (default: the shipped recipe)",
+        help="crop sizes and their epochs, e.g. 128x8,160x10 (which is the default)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of everything random (default: %(default)s)"

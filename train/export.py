@@ -96,6 +96,7 @@ def export(
         found = agreement(partial, half_for)
         changed = found["verdicts_changed"]["value"]
         if changed > MOST_CHANGED:
+            shutil.rmtree(partial)
             raise ExportError(f"16-bit weights change {changed:.1%} of the verdicts on validation")
         contract["half_precision"] = {"images": found["images"], "verdicts_changed": changed}
     write_contract(partial, contract)

@@ -78,7 +78,7 @@ SYMMETRY_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "flips": ("flipped_left_right", "flipped_up_down"),
     "quarter_turns": ("quarter_turn", "three_quarter_turn"),
 }
-"""Apart, because flipped views can be averaged in the graph and turned ones are not."""
+"""Apart, because the views that the graph averages may be closed under one of them and not the other."""
 
 
 def drawn(subset: Subset, count: int, seed: int = 0) -> Subset:

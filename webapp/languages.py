@@ -26,6 +26,8 @@ def init_app(app: Flask) -> None:
         lambda text: page_translations().ugettext(text),
         lambda one, many, count: page_translations().ungettext(one, many, count),
         newstyle=True,
+        pgettext=lambda context, text: page_translations().upgettext(context, text),
+        npgettext=lambda context, one, many, count: page_translations().unpgettext(context, one, many, count),
     )
     # Flask-WTF reads WTForms' own catalogue from the disk with every form, and nothing of it is ever shown.
     app.config["WTF_I18N_ENABLED"] = False

@@ -393,25 +393,27 @@ def test_training_goes_on_from_a_bundle_with_its_first_stages_as_they_are(data, 
 
     from train.backbone import freeze_stages
     from train.models import build_classifier
-    from train.served import load_classifier_weights
+    from train.served import VIEWS, load_classifier_weights
     from webapp.bundle import BUNDLE_FOLDER, load_bundle
 
     bundle = load_bundle(BUNDLE_FOLDER)
+    written = json.loads((BUNDLE_FOLDER / "contract.json").read_text())
+    architecture = written["architecture"].removeprefix("EfficientNet-").lower()
     served = keras.saving.load_model(bundle.file("model.keras"), compile=False)
-    network = build_classifier(pretrained=False)
+    network = build_classifier(architecture, pretrained=False)
     load_classifier_weights(network, BUNDLE_FOLDER)
-    view = np.random.default_rng(0).integers(0, 256, (1, *served.input_shape[1:]), np.uint8)
-    views = json.loads((BUNDLE_FOLDER / "contract.json").read_text())["views"]
-    flips = [view[:, ::up, ::left] for up in (1, -1) for left in (1, -1)][:views]
-    logits = network.predict(np.concatenate(flips), verbose=0).mean(axis=0)
+    photo = np.random.default_rng(0).integers(0, 256, (1, *served.input_shape[1:]), np.uint8)
+    laid = [np.rot90(photo[0, :, :: -1 if v.mirrored else 1], v.quarters) for v in VIEWS[written["views"]]]
+    logits = network.predict(np.stack(laid), verbose=0).mean(axis=0)
     scores = logits / bundle.contract.temperature + np.log(bundle.contract.natural_prior)
     odds = np.exp(scores - np.log(bundle.contract.training_prior))
-    assert odds / odds.sum() == pytest.approx(served.predict(view, verbose=0)["probabilities"][0], abs=1e-4)
+    assert odds / odds.sum() == pytest.approx(served.predict(photo, verbose=0)["probabilities"][0], abs=1e-4)
 
-    freeze_stages(network, "lite0", 3)
+    freeze_stages(network, architecture, 3)
     trained = {layer.name.partition("_")[0] for layer in network.layers if layer.trainable}
-    assert "block5" in trained and "head" in trained and "logits" in trained
-    assert not trained & {"stem", *(f"block{i}" for i in range(5))}
+    kept = {"lite0": 5, "lite1": 6, "lite2": 7}[architecture]  # blocks of the first three stages
+    assert {f"block{kept}", "head", "logits"} <= trained
+    assert not trained & {"stem", *(f"block{i}" for i in range(kept))}
 
 
 def test_a_bundle_teaches_for_the_prior_that_its_pupil_sees():
@@ -424,7 +426,8 @@ def test_a_bundle_teaches_for_the_prior_that_its_pupil_sees():
     served = KerasRuntime(BUNDLE_FOLDER / "model.keras", contract)
     probabilities = np.concatenate([served.run(view[None])["probabilities"] for view in views])
     odds = probabilities * np.divide(contract.training_prior, contract.natural_prior)
-    assert teacher.answers(views) == pytest.approx(odds / odds.sum(axis=1, keepdims=True), abs=1e-4)
+    # 0.01: the bundle's LiteRT file has 16-bit weights.
+    assert teacher.answers(views) == pytest.approx(odds / odds.sum(axis=1, keepdims=True), abs=0.01)
 
 
 def test_a_release_without_phone_photos_stands_beside(data, monkeypatch):

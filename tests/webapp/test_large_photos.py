@@ -65,12 +65,14 @@ def test_the_network_sees_the_same_pixels(
 def test_scaling_down_hardly_changes_an_answer(
     predictor: Predictor, seed: int, kind: Kind, enlarged: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    width, height = (1333, 1000) if enlarged > 1 else (1720, 1290)
+    width, height = (1333, 1000) if enlarged > 2 else (1720, 1290)
     rendered = render_lesion(seed, width, height, kind=kind)
     size = (round(width * enlarged), round(height * enlarged))
     photo = rendered.resize(size, Image.Resampling.BICUBIC)
     jpeg = to_bytes(photo, "JPEG", quality=90)
-    answer = examine(predictor, decode(jpeg)).prediction
+    scaled = decode(jpeg)
+    assert scaled.image.width < photo.width
+    answer = examine(predictor, scaled).prediction
     undiminished(monkeypatch)
     expected = examine(predictor, decode(jpeg)).prediction
     assert answer.probabilities == pytest.approx(expected.probabilities, abs=0.01)
