@@ -60,8 +60,8 @@ def post_worker_init(worker: Any) -> None:
 def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
     """Lets go of a photo once its answer is out: forms refer to themselves, so that only this finds them.
 
-    Left to Python's own rhythm about 35 photos, 40 MB, stay in memory. Whoever was sent away left none, and in
-    a rush every millisecond keeps the next one waiting.
+    Left to Python's own rhythm about 35 photos, 40 MB, stay in memory. Whoever was sent away left none, and
+    in a rush every millisecond keeps the next one waiting.
     """
     if request.method == "POST" and response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
         gc.collect()

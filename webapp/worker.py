@@ -8,6 +8,7 @@ once it is complete. A connection that stalls costs a little memory until it is 
 
 import io
 import logging
+import random
 import resource
 import socket
 import time
@@ -25,6 +26,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 from webapp.arrival import HEAD_LIMIT, Arrival, MalformedChunks
 from webapp.config import Settings
 from webapp.security import body_limit
+from webapp.waiting_room import RETRY_AFTER
 
 PIECE: Final = 262_144  # bytes taken from a socket at once
 DISCARD_LIMIT: Final = 100_000_000  # bytes; above the largest raw photos that phones take today
@@ -226,7 +228,7 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         """Cuts a request off, with the status that says why."""
         head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Length: 0\r\n"
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
-            head += "Retry-After: 2\r\n"
+            head += f"Retry-After: {random.choice(RETRY_AFTER)}\r\n"
         try:
             conn.sock.send(f"{head}\r\n".encode())
         except OSError:

@@ -1,7 +1,11 @@
+import gc
+import runpy
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -83,6 +87,17 @@ def test_whoever_is_sent_away_together_does_not_come_back_together(
 ) -> None:
     waits = {send(app, photo).headers["Retry-After"] for _ in range(20)}
     assert waits <= set(map(str, RETRY_AFTER)) and len(waits) > 1  # all alike by chance: once in a billion
+
+
+def test_memory_is_searched_after_a_photo_but_not_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search costs more than a refusal: 96 impatient clients waited 191 ms with it, 98 without."""
+    settings = runpy.run_path(str(Path(__file__).parents[2] / "gunicorn.conf.py"))
+    searched: list[int] = []
+    monkeypatch.setattr(gc, "collect", lambda: searched.append(status))
+    for status in (200, 400, 503):
+        sent = SimpleNamespace(status_code=status)
+        settings["post_request"](None, SimpleNamespace(method="POST"), {}, sent)
+    assert searched == [200, 400]
 
 
 def test_whoever_waits_is_answered_and_few_are_looked_at_together(
