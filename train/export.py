@@ -16,6 +16,7 @@ from train.agreement import agreement
 from train.calibrate import load_choices
 from train.dataset import Subset
 from train.fit import CLASSIFIER
+from train.half import round_to_half
 from train.served import build_served_model
 from webapp.bundle import Bundle, load_bundle
 from webapp.golden import golden_picture
@@ -45,8 +46,8 @@ def export(
         bundle: Folder for ``model.keras``, ``model.tflite`` and ``contract.json``.
         version: The bundle's version, as shown with every answer.
         training_data: What the network learned from, a sentence each, for the contract.
-        half_for: Validation photos, for which 16-bit weights in ``model.tflite`` must be good enough; half
-            the size, and no slower. ``None`` keeps 32 bits.
+        half_for: Validation photos, for which 16-bit weights must be good enough: ``model.tflite`` has half
+            the size, and is no slower. ``None`` keeps 32 bits.
 
     Raises:
         ExportError: 16-bit weights change the verdict on more than ``MOST_CHANGED`` of the photos.
@@ -59,6 +60,8 @@ def export(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     model.save(partial / "model.keras")
+    if half_for:
+        round_to_half(model)
     model.export(partial / "model.tflite", format="litert", verbose=False, **(_half() if half_for else {}))
 
     contract = {
@@ -99,6 +102,8 @@ def export(
             shutil.rmtree(partial)
             raise ExportError(f"16-bit weights change {changed:.1%} of the verdicts on validation")
         contract["half_precision"] = {"images": found["images"], "verdicts_changed": changed}
+        model.save(partial / "model.keras")  # the rounded one, which computes what model.tflite computes
+        contract["files"]["model.keras"] = describe(partial / "model.keras")
     write_contract(partial, contract)
     # What the health check will ask for: it needs the contract to open the bundle, and stands in it.
     contract["golden"] = {"probabilities": list(_golden_probabilities(load_bundle(partial)))}

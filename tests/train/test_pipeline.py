@@ -12,6 +12,7 @@ import pytest
 from tests.rendered import render_lesion
 from tests.train.made_dataset import make_dataset, make_everyday_photos, make_masks, make_phone_photos
 from train.__main__ import main
+from train.agreement import agreement
 from train.dataset import Subset, open_collection
 from train.metrics import METRICS
 from train.split import make_split, select
@@ -124,6 +125,9 @@ def test_sixteen_bit_weights_halve_the_file_and_must_not_change_verdicts(
     assert sizes[0] < 0.55 * sizes[1]
     measured = json.loads((half / "contract.json").read_text())["half_precision"]
     assert measured["images"] > 0 and measured["verdicts_changed"] <= export.MOST_CHANGED
+    collection = open_collection(data)
+    largest = agreement(half, Subset(collection, collection.records[:6]))["largest"]
+    assert largest["probabilities"] < 1e-4, "Keras was rounded as well"
     monkeypatch.setattr(export, "MOST_CHANGED", -1.0)
     assert main(arguments) == 1
     assert "of the verdicts on validation" in capsys.readouterr().err
