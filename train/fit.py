@@ -302,6 +302,8 @@ def fit(
     if recipe.model == SEED_CNN and strategy != "single":
         # Its last batch is a partial one, which Keras 3.15 cannot split evenly; it takes minutes anyway.
         raise FitError(f"{SEED_CNN} trains on one device only: leave out --strategy {strategy}")
+    if recipe.model == SEED_CNN and (recipe.mixup or recipe.drop_connect):
+        raise FitError(f"{SEED_CNN} is trained as the write-up did it: leave out --mixup and --drop-connect")
     if bool(teachers) != (recipe.teacher_share > 0):
         raise FitError("a teacher and a teacher share above 0 belong together")
     if bool(extra) != (recipe.extra_share > 0):
@@ -525,7 +527,9 @@ def prepare_run(run: Path, recipe: Recipe, resume: bool) -> None:
             raise FitError(
                 f"{run} already holds a run: add --resume to go on with it, or name another folder"
             )
-        if json.loads(about.read_text(encoding="utf-8"))["recipe"] != described:
+        # A run that was begun before a choice existed has what is its default now.
+        begun = dataclasses.asdict(Recipe()) | json.loads(about.read_text(encoding="utf-8"))["recipe"]
+        if json.loads(json.dumps(begun)) != described:
             raise FitError(f"{run} holds a run of another recipe: resume it with the arguments that began it")
         return
     run.mkdir(parents=True, exist_ok=True)
