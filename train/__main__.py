@@ -442,6 +442,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         _phone(arguments, "val"),
         _natural(arguments, 0),
         open_masks(arguments.masks) if arguments.masks else None,
+        tuple(_extra(arguments)),
     )
     balance = json.loads((arguments.run / "run.json").read_text(encoding="utf-8"))["recipe"]["balance"]
     choices = calibrate(

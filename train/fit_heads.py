@@ -16,16 +16,21 @@ from train.masks import Masks
 from train.negatives import KINDS, negatives
 from train.served import Heads
 from webapp.imaging import correct_exposure, model_input
+from webapp.labels import CLASSES
 
 # Embeddings of training photos: the heads' 1,280 weights need no more, and four views of all 7,011 take
 # four minutes.
 FAMILIAR_PHOTOS: Final = 2500
 # Views of each phone or everyday photo, of which there are few.
 VIEWS_OF_FEW: Final = 3
+OTHER_DERMOSCOPY_PHOTOS: Final = 1000
+"""Of each other collection. Without them a third of the photos through other dermatoscopes were taken for a
+phone's or left in doubt, and 4 % were refused."""
 RENDERED_OF_EACH_KIND: Final = 40
 # Shares of validation photos that each measure must accept; both together a little less.
 ACCEPT_DERMOSCOPY: Final = 0.995
 ACCEPT_PHONE: Final = 0.985
+ACCEPT_OTHER: Final = 0.985
 LESION_MAP_PHOTOS: Final = 800
 BARE_SKIN_PHOTOS: Final = 1200
 """Whose margins are shown to the outlier head: skin alone is no spot. Not every one has room for that."""
@@ -42,6 +47,8 @@ class PhotoSets:
     phone_val: Subset | None = None
     natural: Subset | None = None
     masks: Masks | None = None
+    dermoscopy: tuple[Subset, ...] = ()
+    """Other collections, of which every fourth photo chooses limits and the rest are fitted to."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class Embedded:
     dermoscopy: np.ndarray
     dermoscopy_classes: np.ndarray
     dermoscopy_val: np.ndarray
+    other_val: np.ndarray
     phone: np.ndarray
     phone_val: np.ndarray
     outliers: np.ndarray
@@ -89,7 +97,7 @@ def fit_heads(
         train: HAM10000's training part.
         val: Its validation part: chooses limits, fits nothing.
         size: Side of the network's input in pixels.
-        others: Phone photos, everyday photos and the lesions' masks.
+        others: Phone photos, everyday photos, other dermatoscopes' photos and the lesions' masks.
 
     Returns:
         The heads, and validation figures of the limits.
@@ -101,8 +109,11 @@ def fit_heads(
         phone = _fit_phone(embedded)
         for name, embeddings, is_phone in (
             ("dermoscopy", embedded.dermoscopy_val, False),
+            ("other_dermoscopy", embedded.other_val, False),
             ("phone", embedded.phone_val, True),
         ):
+            if not len(embeddings):
+                continue
             figures[f"val_kind_right_{name}"] = float(((phone.logits(embeddings) > 0) == is_phone).mean())
     if others.masks:
         lesion_map = _fit_lesion_map(network, train, size, others.masks)
@@ -118,6 +129,11 @@ def _embed(network: Network, train: Subset, val: Subset, size: int, others: Phot
 
     familiar = _some(train, FAMILIAR_PHOTOS)
     dermoscopy, classes = embed(random_views(familiar, size, 1, seed=0)), familiar.classes
+    for other in others.dermoscopy:
+        fitting = _some(_every_fourth(other, left_out=True), OTHER_DERMOSCOPY_PHOTOS)
+        dermoscopy = np.concatenate([dermoscopy, embed(random_views(fitting, size, 1, seed=4))])
+        known = [len(CLASSES) if r.dx is None else CLASSES.index(r.dx) for r in fitting.records]
+        classes = np.concatenate([classes, known])
     rendered, rendered_val = (
         embed(
             correct_exposure(model_input(image, size))
@@ -128,12 +144,11 @@ def _embed(network: Network, train: Subset, val: Subset, size: int, others: Phot
     )
     outliers, outliers_val = rendered, rendered_val
     if others.natural:
-        records = others.natural.records
-        fitting = Subset(others.natural.collection, tuple(r for i, r in enumerate(records) if i % 4 != 3))
+        fitting = _every_fourth(others.natural, left_out=True)
         views = (random_views(fitting, size, VIEWS_OF_FEW, seed=1), plain_views(fitting, size))
         outliers = np.concatenate([rendered, *(embed(v) for v in views)])
-        held_out = Subset(others.natural.collection, records[3::4])
-        outliers_val = np.concatenate([rendered_val, embed(plain_views(held_out, size))])
+        held_out = plain_views(_every_fourth(others.natural), size)
+        outliers_val = np.concatenate([rendered_val, embed(held_out)])
     if others.masks:
         bare = [
             correct_exposure(model_input(image, size))
@@ -150,6 +165,15 @@ def _embed(network: Network, train: Subset, val: Subset, size: int, others: Phot
         dermoscopy=dermoscopy,
         dermoscopy_classes=classes,
         dermoscopy_val=embed(plain_views(val, size)),
+        other_val=np.concatenate(
+            [
+                np.empty((0, 1280), np.float32),
+                *(
+                    embed(plain_views(_some(_every_fourth(other), OTHER_DERMOSCOPY_PHOTOS // 2), size))
+                    for other in others.dermoscopy
+                ),
+            ]
+        ),
         phone=embed_any(others.phone_train, lambda s: random_views(s, size, VIEWS_OF_FEW, seed=2)),
         phone_val=embed_any(others.phone_val, lambda s: plain_views(s, size)),
         outliers=outliers,
@@ -206,6 +230,8 @@ def fit_unfamiliarity(embedded: Embedded) -> tuple[Unfamiliarity, dict[str, floa
             distance.score(embedded.outliers_val) > score.distance_limit
         ).mean(),
     }
+    if len(embedded.other_val):
+        shares["val_accepts_other_dermoscopy"] = (score.score(embedded.other_val) <= 1).mean()
     if len(embedded.phone_val):
         shares["val_accepts_phone"] = (score.score(embedded.phone_val) <= 1).mean()
     return score, {name: float(share) for name, share in shares.items()}
@@ -213,8 +239,9 @@ def fit_unfamiliarity(embedded: Embedded) -> tuple[Unfamiliarity, dict[str, floa
 
 def _least_limit(measure: Callable[[np.ndarray], np.ndarray], embedded: Embedded) -> float:
     limit = float(np.quantile(measure(embedded.dermoscopy_val), ACCEPT_DERMOSCOPY))
-    if len(embedded.phone_val):
-        limit = max(limit, float(np.quantile(measure(embedded.phone_val), ACCEPT_PHONE)))
+    for embeddings, share in ((embedded.other_val, ACCEPT_OTHER), (embedded.phone_val, ACCEPT_PHONE)):
+        if len(embeddings):
+            limit = max(limit, float(np.quantile(measure(embeddings), share)))
     return limit
 
 
@@ -236,6 +263,12 @@ def _fit_lesion_map(network: Network, train: Subset, size: int, masks: Masks) ->
     features = network(np.stack(views))["features"]
     covered = np.stack(shares).ravel()
     return fit_head(features.reshape(len(covered), -1), covered > 0.5, np.abs(covered - 0.5))
+
+
+def _every_fourth(subset: Subset, left_out: bool = False) -> Subset:
+    """Returns every fourth photo, which fits nothing, or the others."""
+    records = enumerate(subset.records)
+    return Subset(subset.collection, tuple(r for i, r in records if (i % 4 == 3) is not left_out))
 
 
 def _some(subset: Subset, count: int) -> Subset:

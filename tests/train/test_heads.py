@@ -1,5 +1,7 @@
 """Heads and unfamiliarity: what was fitted is what stands in the graph and in the file."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,7 @@ def embedded():
         dermoscopy=dermoscopy,
         dermoscopy_classes=classes,
         dermoscopy_val=familiar(300, 2)[0],
+        other_val=np.empty((0, CHANNELS), np.float32),
         phone=phone,
         phone_val=familiar(90, 3)[0] + np.float32(0.8),
         outliers=outliers(60, 4),
@@ -92,6 +95,30 @@ def test_both_measures_refuse_and_familiar_photos_pass(embedded):
     away = score.outlier.weights / np.linalg.norm(score.outlier.weights)
     elsewhere = (embedded.dermoscopy.mean(axis=0) - 30 * away)[None]
     assert score.outlier.logits(elsewhere)[0] < 0 < 1 < score.score(elsewhere)[0]
+
+
+def test_photos_of_other_dermatoscopes_widen_what_is_familiar(embedded):
+    from train.fit_heads import _fit_phone, fit_unfamiliarity
+
+    rng = np.random.default_rng(9)
+    shift = np.float32(0.5) + 3 * np.eye(CHANNELS, dtype=np.float32)[2]  # partly as phone photos differ
+    shown, held = (
+        (embedded.dermoscopy_val[:150] + shift + rng.normal(0, 0.2, (150, CHANNELS))).astype(np.float32)
+        for _ in range(2)
+    )
+    before, _ = fit_unfamiliarity(embedded)
+    assert (before.score(held) <= 1).mean() < 0.5
+    wider = dataclasses.replace(
+        embedded,
+        dermoscopy=np.concatenate([embedded.dermoscopy, shown]),
+        dermoscopy_classes=np.concatenate([embedded.dermoscopy_classes, np.full(150, 3)]),
+        other_val=held,
+    )
+    _, figures = fit_unfamiliarity(wider)
+    assert figures["val_accepts_other_dermoscopy"] >= 0.97
+    assert figures["val_refuses_outliers"] >= 0.98
+    taken_for_phone = [float((_fit_phone(each).logits(held) > 0).mean()) for each in (embedded, wider)]
+    assert taken_for_phone[0] > 0.5 > 0.3 > taken_for_phone[1]
 
 
 def test_unfamiliarity_in_the_graph_and_in_the_file_is_the_one_that_was_fitted(embedded, tmp_path):
