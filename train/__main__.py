@@ -122,7 +122,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         default=[],
-        help="other collections to learn from; photos without a diagnosis need a teacher",
+        help="other collections to learn from, but for the part of ISIC 2017 that only measures; without a "
+        "diagnosis, fit needs a teacher for them",
     )
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument("--run", type=Path, required=True, help="the run's folder")
@@ -187,6 +188,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument(
         "--isic2018", type=Path, help="the official ISIC 2018 Task 3 validation images, another test"
+    )
+    evaluate.add_argument(
+        "--isic2017", type=Path, help="the ISIC 2017 images, of which 35 %% are kept out of every training"
     )
     evaluate.add_argument(
         "--robustness-images",
@@ -390,7 +394,7 @@ def _phone(arguments: argparse.Namespace, part: splits.Part) -> Subset | None:
 
 
 def _extra(arguments: argparse.Namespace) -> list[Subset]:
-    return [Subset(each, each.records) for each in map(open_collection, arguments.extra)]
+    return [splits.unseen_part(open_collection(each))[0] for each in arguments.extra]
 
 
 def _natural(arguments: argparse.Namespace, offset: int) -> Subset | None:
@@ -472,10 +476,15 @@ def _training_data(arguments: argparse.Namespace) -> list[str]:
         learned.append(
             f"PAD-UFES-20 (doi:10.17632/zr7vgbcyr2.1), training patients, {len(phone.records)} photos"
         )
+    about = json.loads((arguments.run / "run.json").read_text(encoding="utf-8"))
     for extra in _extra(arguments):
-        known = sum(record.dx is not None for record in extra.records)
         name = EXTRA_NAMES.get(extra.collection.name, extra.collection.name)
-        learned.append(f"{name}, {len(extra.records):,} images, {known:,} of them with a diagnosis")
+        if about["recipe"].get("extra_share"):
+            known = sum(record.dx is not None for record in extra.records)
+            use = f"{known:,} of them with a diagnosis"
+        else:
+            use = "to tell kinds of photo apart and to refuse what is no spot, not for the diagnosis"
+        learned.append(f"{name}, {len(extra.records):,} images, {use}")
     if natural := _natural(arguments, 0):
         learned.append(f"{len(natural.records)} everyday photos without a spot, to refuse such photos")
     return learned
@@ -496,6 +505,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         phone=_phone(arguments, "test"),
         natural=_natural(arguments, 1),
         isic2018=Subset(isic2018, isic2018.records) if isic2018 else None,
+        isic2017=splits.unseen_part(open_collection(arguments.isic2017))[1] if arguments.isic2017 else None,
         baseline_run=arguments.baseline_run,
         runs=[arguments.run] if isinstance(arguments.run, Path) else arguments.run or (),
         seed_runs=arguments.seed_runs,

@@ -180,6 +180,7 @@ def measure(
     phone: Subset | None = None,
     natural: Subset | None = None,
     isic2018: Subset | None = None,
+    isic2017: Subset | None = None,
     baseline_run: Path | None = None,
     runs: Sequence[Path] = (),
     seed_runs: Sequence[Path] = (),
@@ -199,6 +200,7 @@ def measure(
         phone: PAD-UFES-20's test patients.
         natural: Everyday photos that chose nothing.
         isic2018: Another dermoscopy set with the seven classes.
+        isic2017: Another one, of other clinics, which names melanomas, naevi and benign keratoses.
         baseline_run: A finished run of the origin's CNN.
         runs: The runs that led to the bundle, first to last, for their logs.
         seed_runs: Runs of its last training stage that differ in their seed alone.
@@ -257,6 +259,12 @@ def measure(
         metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
     if isic2018:
         metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
+    if isic2017:
+        answers = predict(predictor, isic2017)
+        metrics["isic2017"] = dermoscopy_metrics(answers, contract, resamples) | {
+            "taken_for": taken_for(answers)
+        }
+        metrics["gate"]["isic2017"] = accepted(answers)
     before = earlier.get("training") if earlier and (continues or not runs) else None
     if before or runs:
         metrics["training"] = history.continued(before, history.training_history(runs))

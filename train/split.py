@@ -38,6 +38,24 @@ HAM10000: Final = Scheme(Path(__file__).parent / "split.csv", "lesion_id", (0.70
 PHONE: Final = Scheme(Path(__file__).parent / "split_phone.csv", "patient_id", (0.40, 0.22))
 
 
+UNSEEN: Final[Mapping[str, float]] = {"isic2017": 0.35}
+"""Shares of other collections that no training sees: other clinics' photos, to measure on. These collections
+do not name their lesions, so it is photos that are split, by a hash of their names."""
+
+
+def unseen_part(collection: Collection) -> tuple[Subset, Subset]:
+    """Splits another collection into what may teach and what only measures (see :data:`UNSEEN`)."""
+    percent = round(100 * UNSEEN.get(collection.name, 0))
+
+    def is_unseen(record: Record) -> bool:
+        digest = hashlib.md5(record.image_id.encode(), usedforsecurity=False).hexdigest()
+        return int(digest, 16) % 100 < percent
+
+    teaching = tuple(record for record in collection.records if not is_unseen(record))
+    unseen = tuple(record for record in collection.records if is_unseen(record))
+    return Subset(collection, teaching), Subset(collection, unseen)
+
+
 def make_split(records: Sequence[Record], scheme: Scheme = HAM10000) -> dict[str, Part]:
     """Splits whole groups, stratified by diagnosis.
 

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from tests.rendered import render_lesion
-from tests.train.made_dataset import make_dataset, make_everyday_photos, make_masks, make_phone_photos
+from tests.train.made_dataset import (
+    make_dataset,
+    make_everyday_photos,
+    make_masks,
+    make_other_dermoscopy,
+    make_phone_photos,
+)
 from train.__main__ import main
 from train.agreement import agreement
 from train.dataset import Subset, open_collection
@@ -50,10 +56,11 @@ def bundle(data: Path, baseline: Path, tmp_path_factory: pytest.TempPathFactory)
     )
     phone = make_phone_photos(folder.with_name("phone.zip"))
     everyday = make_everyday_photos(folder.with_name("everyday.zip"))
+    other = str(make_other_dermoscopy(folder.with_name("isic2017.zip")))
     arguments = [
         *("--data", str(data), "--split-file", str(data.parent / "split.csv")),
         *("--phone", str(phone), "--phone-split-file", str(phone.with_name("split_phone.csv"))),
-        *("--natural", str(everyday)),
+        *("--natural", str(everyday), "--extra", other, "--isic2017", other),
         *("--run", str(baseline.parent / "lite0"), "--bundle", str(folder), "--readme", str(readme)),
         *("--size", "64", "--views", "4", "--version", "9.9.9", "--baseline-run", str(baseline)),
         *("--masks", str(make_masks(data)), "--robustness-images", "4", "--resamples", "50"),
@@ -86,6 +93,16 @@ def test_metrics_hold_every_network_with_intervals(bundle):
         == metrics["test"]["images"]
         == sum(c["images"] for c in metrics["test"]["per_class"].values())
     )
+
+
+def test_what_other_clinics_photos_teach_is_not_measured_on_them(bundle):
+    metrics = json.loads((bundle / METRICS).read_text())
+    (taught,) = (line for line in load_bundle(bundle).contract.training_data if "ISIC 2017" in line)
+    assert taught.endswith("of them with a diagnosis"), "the network saw them, not the heads alone"
+    teaching = int(re.search(r"(\d+) images", taught)[1])
+    assert teaching + metrics["isic2017"]["images"] == 30 and 5 <= metrics["isic2017"]["images"] <= 16
+    assert metrics["gate"]["isic2017"]["images"] == metrics["isic2017"]["images"]
+    assert "images of ISIC 2017 that no training has seen" in (bundle / "MODEL_CARD.md").read_text()
 
 
 def test_metrics_hold_what_the_app_does_with_other_photos(bundle):

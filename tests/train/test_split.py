@@ -16,6 +16,7 @@ from train.split import (
     make_split,
     read_split,
     select,
+    unseen_part,
 )
 from webapp.labels import CLASSES, MALIGNANT
 
@@ -191,3 +192,14 @@ def test_at_least_35_per_cent_of_the_phone_patients_are_for_the_test():
     parts = Counter(read_split(PHONE).values())
 
     assert parts["test"] / parts.total() >= 0.35
+
+
+def test_a_third_of_isic2017_is_kept_out_of_training_whatever_else_is_in_the_file():
+    records = [record(f"ISIC_{number:07d}", "") for number in range(2000)]
+    isic2017 = Collection("isic2017", tuple(records), None, {})
+    teaching, unseen = unseen_part(isic2017)
+    assert len(unseen.records) == pytest.approx(0.35 * 2000, rel=0.1)
+    assert sorted(r.image_id for r in (*teaching.records, *unseen.records)) == [r.image_id for r in records]
+    fewer = unseen_part(Collection("isic2017", tuple(records[::-3]), None, {}))[1]
+    assert {r.image_id for r in fewer.records} <= {r.image_id for r in unseen.records}
+    assert not unseen_part(collection(records))[1].records, "other collections teach with all they have"
