@@ -470,6 +470,8 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _training_data(arguments: argparse.Namespace) -> list[str]:
+    from train.fit_heads import OTHER_DERMOSCOPY_PHOTOS
+
     ham = _part(arguments, "train")
     learned = [f"HAM10000 (doi:10.7910/DVN/DBW86T), training part of the split, {len(ham.records):,} images"]
     if phone := _phone(arguments, "train"):
@@ -483,7 +485,10 @@ def _training_data(arguments: argparse.Namespace) -> list[str]:
             known = sum(record.dx is not None for record in extra.records)
             use = f"{known:,} of them with a diagnosis"
         else:
-            use = "to tell kinds of photo apart and to refuse what is no spot, not for the diagnosis"
+            use = (
+                f"at most {OTHER_DERMOSCOPY_PHOTOS:,} of them, to tell kinds of photo apart and to refuse "
+                "what is no spot, not for the diagnosis"
+            )
         learned.append(f"{name}, {len(extra.records):,} images, {use}")
     if natural := _natural(arguments, 0):
         learned.append(f"{len(natural.records)} everyday photos without a spot, to refuse such photos")

@@ -193,8 +193,7 @@ def test_keras_and_its_export_answer_the_same(predictor: Predictor) -> None:
     for seed in range(8):
         image = render_lesion(seed, 300, 225)
         by_keras, by_litert = keras.predict(image), predictor.predict(image)
-        # The LiteRT file's weights have 16 bits.
-        assert by_keras.probabilities == pytest.approx(by_litert.probabilities, abs=1e-2)
+        assert by_keras.probabilities == pytest.approx(by_litert.probabilities, abs=1e-4)
         assert by_keras.diagnosis == by_litert.diagnosis
-        assert by_keras.unfamiliarity == pytest.approx(by_litert.unfamiliarity, rel=1e-2)
-        np.testing.assert_allclose(by_keras.activation_map, by_litert.activation_map, atol=0.05)
+        assert by_keras.unfamiliarity == pytest.approx(by_litert.unfamiliarity, rel=1e-3)
+        np.testing.assert_allclose(by_keras.activation_map, by_litert.activation_map, atol=1e-3)
