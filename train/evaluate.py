@@ -200,7 +200,7 @@ def measure(
         phone: PAD-UFES-20's test patients.
         natural: Everyday photos that chose nothing.
         isic2018: Another dermoscopy set with the seven classes.
-        isic2017: Another one, of other clinics, which names melanomas, naevi and benign keratoses.
+        isic2017: Another one, which names melanomas, naevi and benign keratoses.
         baseline_run: A finished run of the origin's CNN.
         runs: The runs that led to the bundle, first to last, for their logs.
         seed_runs: Runs of its last training stage that differ in their seed alone.

@@ -109,7 +109,8 @@ def wilson(successes: int, trials: int) -> dict[str, float]:
     z, n, p = 1.96, trials, successes / trials
     middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return {"value": p, "low": float((middle - half) / scale), "high": float((middle + half) / scale)}
+    low, high = max(0.0, float((middle - half) / scale)), min(1.0, float((middle + half) / scale))
+    return {"value": p, "low": low, "high": high}
 
 
 def binary_figures(scored: Scored) -> Figures:

@@ -39,7 +39,7 @@ PHONE: Final = Scheme(Path(__file__).parent / "split_phone.csv", "patient_id", (
 
 
 UNSEEN: Final[Mapping[str, float]] = {"isic2017": 0.35}
-"""Shares of other collections that no training sees: other clinics' photos, to measure on. These collections
+"""Shares of other collections that no training sees: photos from elsewhere, to measure on. These collections
 do not name their lesions, so it is photos that are split, by a hash of their names."""
 
 

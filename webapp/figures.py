@@ -121,10 +121,10 @@ def measured_figures(metrics: Mapping[str, Any]) -> MeasuredFigures:
 
 
 def _by_photos(metrics: Mapping[str, Any]) -> tuple[PhotosRow, ...]:
-    """One line for the test's microscope photos and, where they were measured, other clinics' and phones'."""
+    """One line for the test's microscope photos and, where measured, another collection's and phones'."""
     groups = [(_("Skin microscope"), metrics["test"])]
     if elsewhere := metrics.get("isic2017"):
-        groups.append((_("Skin microscope, other clinics"), elsewhere))
+        groups.append((_("Skin microscope, another collection"), elsewhere))
     if phone := metrics.get("phone"):
         groups.append((_("Phone, all"), phone))
         names = {

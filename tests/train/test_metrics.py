@@ -131,6 +131,11 @@ def test_mean_and_its_interval_are_those_of_the_bootstrap_over_groups():
     assert mean_with_interval(values, groups, 2000) == pytest.approx(expected, abs=0.003)
 
 
+def test_wilson_interval_stays_between_none_and_all():
+    assert str(wilson(0, 1507)["low"]) == "0.0", "and not −0.0"
+    assert wilson(1507, 1507)["high"] == 1
+
+
 def test_wilson_interval_of_all_does_not_claim_certainty():
     found = wilson(50, 50)
     assert found["value"] == 1

@@ -95,7 +95,7 @@ def test_metrics_hold_every_network_with_intervals(bundle):
     )
 
 
-def test_what_other_clinics_photos_teach_is_not_measured_on_them(bundle):
+def test_what_another_collection_teaches_is_not_measured_on_it(bundle):
     metrics = json.loads((bundle / METRICS).read_text())
     (taught,) = (line for line in load_bundle(bundle).contract.training_data if "ISIC 2017" in line)
     assert taught.endswith("of them with a diagnosis"), "the network saw them, not the heads alone"

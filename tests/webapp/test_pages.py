@@ -356,12 +356,12 @@ def test_the_page_about_the_model_shows_the_bundle(client: FlaskClient) -> None:
     assert "Melanoma: 88 of 100 named rightly" in str(drawings[2]["aria-label"])
 
 
-def test_other_clinics_stand_below_the_test_where_they_were_measured(make_app: AppMaker) -> None:
+def test_another_collection_stands_below_the_test_where_it_was_measured(make_app: AppMaker) -> None:
     auc = {"value": 0.741, "low": 0.7, "high": 0.78}
     metrics = {**METRICS, "isic2017": {"images": 961, "malignancy_auc": auc}}
     bundle = dataclasses.replace(made_bundle(), metrics=metrics)
     page = get(make_app(FixedPredictor(PREDICTIONS[Outcome.SIGNS], bundle)).test_client(), "/about")
-    assert "Skin microscope, other clinics 0.74 0.70–0.78 961" in words(page.select("table")[1])
+    assert "Skin microscope, another collection 0.74 0.70–0.78 961" in words(page.select("table")[1])
 
 
 def test_a_figure_that_too_few_photos_tell_is_not_printed(make_app: AppMaker) -> None:
