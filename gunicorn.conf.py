@@ -63,5 +63,5 @@ def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None
     Left to Python's own rhythm about 35 photos, 40 MB, stay in memory. Whoever was sent away left none, and
     in a rush every millisecond keeps the next one waiting.
     """
-    if request.method == "POST" and response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+    if request.method == "POST" and getattr(response, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE:
         gc.collect()

@@ -52,6 +52,7 @@ EXTRA_NAMES = {
     "isic2017": "ISIC 2017 challenge (arXiv:1710.05006)",
     "isic_archive_melanoma": "ISIC archive (melanoma against harmless)",
 }
+FEWEST_EXTRA = 8  # every fourth photo of a collection chooses limits
 LEAK = Path(__file__).parent / "leak.json"
 FAILURES = (DatasetError, DownloadError, splits.SplitError, BundleError)
 
@@ -176,8 +177,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--half",
         action="store_true",
-        help="keep model.tflite's weights as 16-bit floats; fails where that changes more than 0.5 %% of the "
-        "verdicts on validation",
+        help="keep model.tflite's weights as 16-bit floats, and let model.keras compute with the same; fails "
+        "where that changes more than 0.5 %% of the verdicts on validation",
     )
     step = steps.add_parser("export", parents=[data, run, others, bundle, export], help="write the bundle")
     step.set_defaults(step=_export)
@@ -394,7 +395,11 @@ def _phone(arguments: argparse.Namespace, part: splits.Part) -> Subset | None:
 
 
 def _extra(arguments: argparse.Namespace) -> list[Subset]:
-    return [splits.unseen_part(open_collection(each))[0] for each in arguments.extra]
+    subsets = [splits.unseen_part(open_collection(each))[0] for each in arguments.extra]
+    for subset in subsets:
+        if len(subset.records) < FEWEST_EXTRA:
+            raise DatasetError(f"{subset.collection.name}: fewer than {FEWEST_EXTRA} photos to learn from")
+    return subsets
 
 
 def _natural(arguments: argparse.Namespace, offset: int) -> Subset | None:
@@ -470,7 +475,7 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _training_data(arguments: argparse.Namespace) -> list[str]:
-    from train.fit_heads import OTHER_DERMOSCOPY_PHOTOS
+    from train.fit_heads import MOST_OF_ANOTHER
 
     ham = _part(arguments, "train")
     learned = [f"HAM10000 (doi:10.7910/DVN/DBW86T), training part of the split, {len(ham.records):,} images"]
@@ -486,8 +491,8 @@ def _training_data(arguments: argparse.Namespace) -> list[str]:
             use = f"{known:,} of them with a diagnosis"
         else:
             use = (
-                f"at most {OTHER_DERMOSCOPY_PHOTOS:,} of them, to tell kinds of photo apart and to refuse "
-                "what is no spot, not for the diagnosis"
+                f"at most {MOST_OF_ANOTHER:,} of them, to tell kinds of photo apart and to refuse what is no "
+                "spot, not for the diagnosis"
             )
         learned.append(f"{name}, {len(extra.records):,} images, {use}")
     if natural := _natural(arguments, 0):
@@ -504,13 +509,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from train.metrics import METRICS, rounded
 
     isic2018 = open_collection(arguments.isic2018) if arguments.isic2018 else None
+    isic2017 = splits.unseen_part(open_collection(arguments.isic2017))[1] if arguments.isic2017 else None
+    if isic2017 and not isic2017.records:
+        raise DatasetError(f"{arguments.isic2017} has no photos of ISIC 2017 that training leaves out")
     metrics = measure(
         arguments.bundle,
         test=_part(arguments, "test"),
         phone=_phone(arguments, "test"),
         natural=_natural(arguments, 1),
         isic2018=Subset(isic2018, isic2018.records) if isic2018 else None,
-        isic2017=splits.unseen_part(open_collection(arguments.isic2017))[1] if arguments.isic2017 else None,
+        isic2017=isic2017,
         baseline_run=arguments.baseline_run,
         runs=[arguments.run] if isinstance(arguments.run, Path) else arguments.run or (),
         seed_runs=arguments.seed_runs,

@@ -26,13 +26,16 @@ def average(runs: Sequence[Path], run: Path) -> Path:
         The mean's file.
 
     Raises:
-        FitError: The folder already holds a run, or the networks differ in their layers.
+        FitError: The folder already holds a run, or the networks differ in their layers or in how much
+            they learned from other collections.
     """
     networks = [keras.saving.load_model(folder / CLASSIFIER, compile=False) for folder in runs]
     shapes = [[weight.shape for weight in network.weights] for network in networks]
     if any(other != shapes[0] for other in shapes):
         raise FitError("the networks differ in their layers, so that their weights have no mean")
-    described = history.recipes(runs)[0]
+    described, *others = history.recipes(runs)
+    if any(other.get("extra_share") != described.get("extra_share") for other in others):
+        raise FitError("the networks learned from other collections in different shares")
     recipe = Recipe(**{**described, "stages": tuple(map(tuple, described["stages"]))})
     prepare_run(run, recipe, resume=False)
     about = run / history.ABOUT

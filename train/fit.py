@@ -302,8 +302,12 @@ def fit(
     if recipe.model == SEED_CNN and strategy != "single":
         # Its last batch is a partial one, which Keras 3.15 cannot split evenly; it takes minutes anyway.
         raise FitError(f"{SEED_CNN} trains on one device only: leave out --strategy {strategy}")
-    if recipe.model == SEED_CNN and (recipe.mixup or recipe.drop_connect):
-        raise FitError(f"{SEED_CNN} is trained as the write-up did it: leave out --mixup and --drop-connect")
+    ignored = (recipe.mixup, recipe.drop_connect, recipe.frozen_stages, extra, teachers, start)
+    if recipe.model == SEED_CNN and any(ignored):
+        raise FitError(
+            f"{SEED_CNN} is trained as the write-up did it: leave out --mixup, --drop-connect, "
+            "--frozen-stages, --extra, --teacher and --start"
+        )
     if bool(teachers) != (recipe.teacher_share > 0):
         raise FitError("a teacher and a teacher share above 0 belong together")
     if bool(extra) != (recipe.extra_share > 0):

@@ -72,7 +72,7 @@ def make_phone_photos(file: Path, patients: int = 36) -> Path:
 
 def make_other_dermoscopy(file: Path, count: int = 30) -> Path:
     """Writes a zip in the layout of ISIC 2017's, which names three diagnoses and no lesions."""
-    photos = {f"ISIC_8{number:06d}": render_lesion(600 + number, 80, 80) for number in range(count)}
+    photos = {f"ISIC_{number:07d}": render_lesion(600 + number, 80, 80) for number in range(count)}
     rows = [{"image_id": name, "dx": ("nv", "mel", "bkl")[i % 3]} for i, name in enumerate(photos)]
     write_zip(file, photos, rows)
     return file

@@ -49,6 +49,18 @@ def test_networks_of_different_layers_have_no_mean(make_run, tmp_path):
     assert not (tmp_path / "mean").exists()
 
 
+def test_runs_that_learned_from_different_photos_have_no_mean(make_run, tmp_path):
+    from train.average import average
+    from train.fit import FitError
+
+    runs = [make_run("first", 1.0), make_run("second", 1.0)]
+    taught = {**ABOUT, "recipe": {**ABOUT["recipe"], "extra_share": 0.25}}
+    (runs[1] / "run.json").write_text(json.dumps(taught))
+    with pytest.raises(FitError, match="other collections"):
+        average(runs, tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
 def test_a_run_is_not_overwritten(make_run):
     from train.average import average
     from train.fit import FitError

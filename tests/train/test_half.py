@@ -57,3 +57,27 @@ def test_rounding_twice_changes_nothing_more(network: keras.Model) -> None:
     round_to_half(network)
     for first, second in zip(once, network.get_weights(), strict=True):
         np.testing.assert_allclose(second, first, rtol=1e-6, atol=1e-6)
+
+
+def test_what_no_converter_could_fold_is_refused() -> None:
+    behind_activation = [layers.Conv2D(2, 3, activation="relu"), layers.BatchNormalization()]
+    without_scale = [layers.Conv2D(2, 3), layers.BatchNormalization(scale=False)]
+    twice_as_deep = [layers.DepthwiseConv2D(3, depth_multiplier=2), layers.BatchNormalization()]
+    behind_nothing = [layers.BatchNormalization()]
+    for odd in (behind_activation, without_scale, twice_as_deep, behind_nothing):
+        with pytest.raises(ValueError, match="no convolution before it"):
+            round_to_half(keras.Sequential([keras.Input((8, 8, 2)), *odd]))
+
+
+def test_a_filter_without_weight_is_kept_and_one_too_heavy_is_refused() -> None:
+    network = keras.Sequential(
+        [keras.Input((8, 8, 2)), layers.Conv2D(2, 3, name="conv"), layers.BatchNormalization(name="norm")]
+    )
+    kernel = network.get_layer("conv").get_weights()[0]
+    norm = network.get_layer("norm")
+    norm.set_weights([np.array([0.0, 1.0]), *norm.get_weights()[1:]])
+    round_to_half(network)
+    np.testing.assert_array_equal(network.get_layer("conv").get_weights()[0][..., 0], kernel[..., 0])
+    norm.set_weights([np.array([0.0, 1e9]), *norm.get_weights()[1:]])
+    with pytest.raises(ValueError, match="too large"):
+        round_to_half(network)

@@ -102,7 +102,33 @@ def test_what_another_collection_teaches_is_not_measured_on_it(bundle):
     teaching = int(re.search(r"(\d+) images", taught)[1])
     assert teaching + metrics["isic2017"]["images"] == 30 and 5 <= metrics["isic2017"]["images"] <= 16
     assert metrics["gate"]["isic2017"]["images"] == metrics["isic2017"]["images"]
-    assert "images of ISIC 2017 that no training has seen" in (bundle / "MODEL_CARD.md").read_text()
+    assert "from which the network has not learned" in (bundle / "MODEL_CARD.md").read_text()
+
+
+def test_other_collections_reach_the_heads(baseline, bundle):
+    figures = json.loads((baseline.parent / "lite0" / "calibration.json").read_text())["figures"]
+    assert 0 <= figures["val_accepts_other_dermoscopy"] <= 1
+    assert 0 <= figures["val_kind_right_other_dermoscopy"] <= 1
+
+
+def test_the_contract_says_whether_other_collections_taught_the_network(data, tmp_path):
+    from train.__main__ import _parser, _training_data
+
+    (tmp_path / "run.json").write_text(json.dumps({"recipe": {"extra_share": 0.0}}))
+    other = make_other_dermoscopy(tmp_path / "isic2017.zip")
+    arguments = ["export", "--data", str(data), "--split-file", str(data.parent / "split.csv")]
+    arguments += ["--run", str(tmp_path), "--extra", str(other)]
+    assert "not for the diagnosis" in _training_data(_parser().parse_args(arguments))[-1]
+
+
+def test_collections_that_are_too_small_or_the_wrong_one_are_named(data, bundle, tmp_path, capsys):
+    arguments = ["--data", str(data), "--split-file", str(data.parent / "split.csv")]
+    few = str(make_other_dermoscopy(tmp_path / "few.zip", count=6))
+    assert main(["fit", *arguments, "--run", str(tmp_path / "run"), "--extra", few]) == 1
+    assert "few: fewer than 8 photos to learn from" in capsys.readouterr().err
+    wrong = str(make_everyday_photos(tmp_path / "everyday.zip"))
+    assert main(["evaluate", *arguments, "--bundle", str(bundle), "--isic2017", wrong]) == 1
+    assert "has no photos of ISIC 2017" in capsys.readouterr().err
 
 
 def test_metrics_hold_what_the_app_does_with_other_photos(bundle):

@@ -25,12 +25,21 @@ def test_a_run_begun_before_a_choice_existed_goes_on_with_its_default(tmp_path: 
         prepare_run(tmp_path / "run", recipe, resume=False)
 
 
-@pytest.mark.parametrize("choice", [{"mixup": 0.2}, {"drop_connect": 0.1}])
+@pytest.mark.parametrize("choice", [{"mixup": 0.2}, {"drop_connect": 0.1}, {"frozen_stages": 3}])
 def test_the_origins_network_refuses_what_it_would_ignore(choice: dict[str, float], tmp_path: Path) -> None:
     from train.dataset import Subset
     from train.fit import SEED_CNN_RECIPE, FitError, fit
 
     nothing = Subset(None, ())  # type: ignore[arg-type]  # refused before any photo is looked at
-    with pytest.raises(FitError, match="leave out --mixup and --drop-connect"):
+    with pytest.raises(FitError, match="leave out --mixup, --drop-connect"):
         fit(nothing, nothing, dataclasses.replace(SEED_CNN_RECIPE, **choice), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_origins_network_refuses_a_start_it_would_not_load(tmp_path: Path) -> None:
+    from train.dataset import Subset
+    from train.fit import SEED_CNN_RECIPE, FitError, fit
+
+    nothing = Subset(None, ())  # type: ignore[arg-type]
+    with pytest.raises(FitError, match="--start"):
+        fit(nothing, nothing, SEED_CNN_RECIPE, tmp_path / "run", start=tmp_path)

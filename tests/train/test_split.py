@@ -196,10 +196,10 @@ def test_at_least_35_per_cent_of_the_phone_patients_are_for_the_test():
 
 def test_a_third_of_isic2017_is_kept_out_of_training_whatever_else_is_in_the_file():
     records = [record(f"ISIC_{number:07d}", "") for number in range(2000)]
-    isic2017 = Collection("isic2017", tuple(records), None, {})
-    teaching, unseen = unseen_part(isic2017)
+    teaching, unseen = unseen_part(collection(records))
     assert len(unseen.records) == pytest.approx(0.35 * 2000, rel=0.1)
     assert sorted(r.image_id for r in (*teaching.records, *unseen.records)) == [r.image_id for r in records]
-    fewer = unseen_part(Collection("isic2017", tuple(records[::-3]), None, {}))[1]
+    fewer = unseen_part(collection(records[::-3]))[1]
     assert {r.image_id for r in fewer.records} <= {r.image_id for r in unseen.records}
-    assert not unseen_part(collection(records))[1].records, "other collections teach with all they have"
+    others = [record(name, "") for i in range(99) for name in (f"ISIC_{24_306 + i:07d}", f"b_melanoma_{i}")]
+    assert not unseen_part(collection(others))[1].records, "HAM10000 and the archive teach with all they have"

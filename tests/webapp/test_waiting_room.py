@@ -94,10 +94,10 @@ def test_memory_is_searched_after_a_photo_but_not_after_a_refusal(monkeypatch: p
     settings = runpy.run_path(str(Path(__file__).parents[2] / "gunicorn.conf.py"))
     searched: list[int] = []
     monkeypatch.setattr(gc, "collect", lambda: searched.append(status))
-    for status in (200, 400, 503):
-        sent = SimpleNamespace(status_code=status)
+    for status in (200, 400, 503, 0):
+        sent = SimpleNamespace(status_code=status) if status else None  # the visitor hung up before
         settings["post_request"](None, SimpleNamespace(method="POST"), {}, sent)
-    assert searched == [200, 400]
+    assert searched == [200, 400, 0]
 
 
 def test_whoever_waits_is_answered_and_few_are_looked_at_together(

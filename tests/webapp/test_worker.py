@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing
+from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -385,6 +386,14 @@ def test_held_uploads_have_a_limit_and_the_slowest_goes(server: Server, photo: b
         assert time.monotonic() - started < STALL + 4
     refused = [bool(re.match(rb"HTTP/1.1 503.*Retry-After: [234]\r", answer, re.S)) for answer in answers]
     assert refused == [True] * 4 + [False] * 8
+
+
+def test_whoever_is_cut_off_together_does_not_come_back_together() -> None:
+    worker, said = object.__new__(CollectingWorker), list[bytes]()
+    worker.forget = worker.linger = lambda conn: None
+    for _ in range(30):
+        worker.refuse(SimpleNamespace(sock=SimpleNamespace(send=said.append)), HTTPStatus.SERVICE_UNAVAILABLE)
+    assert len(set(said)) == 3  # fewer by chance: once in 60,000
 
 
 def test_a_forged_proxy_header_is_not_believed(server: Server) -> None:
