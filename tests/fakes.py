@@ -23,7 +23,10 @@ CONTRACT: Final[Mapping[str, Any]] = {
     "created": "2024-02-29",
     "architecture": "EfficientNet-Lite0",
     "licence": "CC BY-NC 4.0",
-    "training_data": ["HAM10000 (doi:10.7910/DVN/DBW86T), training part, 7,011 images"],
+    "training_data": [
+        "HAM10000 (doi:10.7910/DVN/DBW86T), training part, 7,011 images",
+        "PAD-UFES-20 (doi:10.17632/zr7vgbcyr2.1), training patients, 282 photos",
+    ],
     "intended_use": "Tests.",
     "files": {
         "model.keras": {"sha256": "a" * 64, "bytes": 15_000_000},

@@ -117,6 +117,14 @@ def test_nothing_is_cut_off_with_text_at_200_per_cent(
     assert not scrolls_sideways(page)
 
 
+def test_several_values_of_a_fact_stand_below_one_another(open_page: PageOpener, site: Site) -> None:
+    page = open_page("desktop")
+    page.goto(f"{site.url}/about")
+    values = page.locator(".facts dd")
+    lefts = values.evaluate_all("all => all.map(each => each.getBoundingClientRect().left)")
+    assert values.count() > page.locator(".facts dt").count() and len(set(lefts[:5])) == 1
+
+
 @pytest.mark.parametrize("viewport", VIEWPORTS)
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_each_outcome_stands_first(

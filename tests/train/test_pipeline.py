@@ -100,7 +100,7 @@ def test_what_another_collection_teaches_is_not_measured_on_it(bundle):
     (taught,) = (line for line in load_bundle(bundle).contract.training_data if "ISIC 2017" in line)
     assert taught.endswith("of them with a diagnosis"), "the network saw them, not the heads alone"
     teaching = int(re.search(r"(\d+) images", taught)[1])
-    assert teaching + metrics["isic2017"]["images"] == 30 and 5 <= metrics["isic2017"]["images"] <= 16
+    assert teaching + metrics["isic2017"]["images"] == 30 and 5 <= metrics["isic2017"]["images"] <= 20
     assert metrics["gate"]["isic2017"]["images"] == metrics["isic2017"]["images"]
     assert "from which the network has not learned" in (bundle / "MODEL_CARD.md").read_text()
 
