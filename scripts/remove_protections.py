@@ -591,6 +591,13 @@ PROTECTIONS: Final = (
         "tests/webapp/test_worker.py",
     ),
     Protection(
+        "when to come back to a full worker",
+        "webapp/worker.py",
+        "{random.choice(RETRY_AFTER)}",
+        "{RETRY_AFTER[0]}",
+        "tests/webapp/test_worker.py",
+    ),
+    Protection(
         "limit on held uploads",
         "webapp/worker.py",
         "elif self.held > HELD_PHOTOS * self.body_limit:",
