@@ -152,7 +152,7 @@ def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
             raise AnimatedImage("an animation, not a photo")
         file_format = "JPEG" if opened.format == "MPO" else str(opened.format)
         sent, factor = opened.size, _reduction(opened.size, box)
-        # JPEG's own scaling decodes 12 megapixels into a quarter of the memory, and faster. Other formats
+        # JPEG's own scaling decodes 12 megapixels into a sixteenth of the memory, and faster. Other formats
         # know none; they are reduced below.
         opened.draft(None, (sent[0] // factor, sent[1] // factor))
         with _LARGE if opened.width * opened.height > LARGE_PIXELS else nullcontext():
