@@ -19,12 +19,12 @@ from PIL import Image
 from webapp.imaging import Box, PhotoError, decode
 from webapp.labels import CLASSES, MALIGNANT
 
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
 METADATA: Final = "HAM10000_metadata"
 IMAGE_FOLDERS: Final = ("HAM10000_images_part_1", "HAM10000_images_part_2")
-# These zips hold 4:3 frames squashed to a square; the official files are 600 × 450.
+# This zip holds 4:3 frames squashed to a square.
 SQUASHED_ASPECT: Final = 4 / 3
-SQUASHED_ZIPS: Final = ("ham10000", "isic2017", "isic2018_task3_validation")
+SQUASHED_ZIPS: Final = ("isic2017",)
 
 
 class DatasetError(Exception):

@@ -60,12 +60,17 @@ def zipped(tmp_path, jpeg):
     """Makes a zip with ``images/`` and, unless ``rows`` is None, ``labels.csv``."""
 
     def make(
-        rows, columns=("image_id", "lesion_id", "dx"), image_ids=("a", "b"), name="ham10000", content=None
+        rows,
+        columns=("image_id", "lesion_id", "dx"),
+        image_ids=("a", "b"),
+        name="ham10000",
+        content=None,
+        suffix="jpg",
     ):
         path = tmp_path / f"{name}.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for image_id in image_ids:
-                archive.writestr(f"images/{image_id}.jpg", content or jpeg((32, 32)))
+                archive.writestr(f"images/{image_id}.{suffix}", content or jpeg((32, 32)))
             if rows is not None:
                 archive.writestr("labels.csv", table(columns, rows))
         return path
@@ -104,7 +109,7 @@ def test_the_official_layout(official, metadata):
 
 
 def test_a_zip_of_squashed_frames(zipped):
-    collection = open_collection(zipped([("a", "L1", "bcc"), ("b", "L2", "df")]))
+    collection = open_collection(zipped([("a", "L1", "bcc"), ("b", "L2", "df")], name="isic2017"))
 
     assert [(r.image_id, r.lesion_id, r.dx, r.malignant) for r in collection.records] == [
         ("a", "L1", "bcc", True),
@@ -115,6 +120,16 @@ def test_a_zip_of_squashed_frames(zipped):
         ("a", (32, 32)),
         ("b", (32, 32)),
     ]
+
+
+def test_a_zip_of_webp_frames_in_their_true_shape(zipped):
+    content = io.BytesIO()
+    Image.new("RGB", (40, 30), "tan").save(content, "WEBP")
+    rows = [("a", "L1", "bcc"), ("b", "L2", "df")]
+    collection = open_collection(zipped(rows, content=content.getvalue(), suffix="webp"))
+
+    assert {r.aspect for r in collection.records} == {None}
+    assert [image.size for _, image in every(collection).images()] == [(40, 30), (40, 30)]
 
 
 def test_a_zip_of_phone_photos_keeps_its_patients_and_partial_labels(zipped):
@@ -314,7 +329,7 @@ def test_frames_are_squashed_to_one_size_and_remember_their_aspect(official, zip
     assert frames.pixels.dtype == np.uint8
     assert frames.aspects == pytest.approx([4 / 3] * 3)
 
-    squashed = open_collection(zipped([("a", "L1", "nv")]))
+    squashed = open_collection(zipped([("a", "L1", "nv")], name="isic2017"))
     assert load_frames(every(squashed), 32).aspects == pytest.approx([4 / 3])
 
 
@@ -326,4 +341,4 @@ def test_the_shared_ham10000_is_whole(shared_data: Path):
     assert len({r.lesion_id for r in collection.records}) == 7_470
     assert {r.dx for r in collection.records} == set(CLASSES)
     _, image = next(every(collection).images())
-    assert (image.mode, image.size) == ("RGB", (224, 224))
+    assert (image.mode, image.size) == ("RGB", (600, 450))
