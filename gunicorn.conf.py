@@ -9,14 +9,14 @@ from http import HTTPStatus
 from typing import Any
 
 from webapp.config import Settings
-from webapp.predictor import INTERPRETERS
-from webapp.waiting_room import RETRY_AFTER
+from webapp.model.predictor import INTERPRETERS
+from webapp.server.waiting_room import RETRY_AFTER
 
 _settings = Settings.from_environ()
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "webapp.worker.CollectingWorker"
+worker_class = "webapp.server.worker.CollectingWorker"
 control_socket_disable = True  # nobody controls it from outside, and the home folder may be read-only
 threads = _settings.queue_size + INTERPRETERS + 6  # whoever waits for the model holds one; 6 for the pages
 # Seconds: with gunicorn's 2, 76 of 3,000 patient visitors came back in the

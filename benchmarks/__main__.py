@@ -20,7 +20,7 @@ from benchmarks.machine import machine
 from benchmarks.pictures import picture_sets
 from benchmarks.render import render
 from benchmarks.serving import pss_megabytes, send, serving, wait_until_ready
-from webapp.bundle import BUNDLE_FOLDER, load_bundle
+from webapp.model.bundle import BUNDLE_FOLDER, load_bundle
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results.json"

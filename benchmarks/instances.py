@@ -35,8 +35,8 @@ from benchmarks.serving import (
     serving,
     wait_until_ready,
 )
-from webapp.bundle import BUNDLE_FOLDER, load_bundle
 from webapp.config import Settings
+from webapp.model.bundle import BUNDLE_FOLDER, load_bundle
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "instances.json"

@@ -29,7 +29,7 @@ import psutil
 from benchmarks.machine import machine
 from tests.conftest import multipart
 from tests.rendered import render_lesion_jpeg
-from webapp.bundle import BUNDLE_FOLDER, load_bundle
+from webapp.model.bundle import BUNDLE_FOLDER, load_bundle
 
 FOLDER = Path(__file__).parent
 FEW, MANY, TOO_MANY = 4, 64, 96  # clients; of the last, more than the queue in front of the model holds

@@ -9,7 +9,7 @@ import pillow_heif
 from PIL import Image
 
 from tests.rendered import render_lesion
-from webapp.limits import MAX_PIXELS
+from webapp.photo.limits import MAX_PIXELS
 
 FOLDER: Final = Path(__file__).parents[1] / "build" / "pictures"
 SETS: Final = {

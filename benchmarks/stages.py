@@ -11,13 +11,15 @@ from typing import Any, Final
 from flask import render_template
 
 from benchmarks.pictures import picture_sets
-from webapp import create_app, overlay, pages
-from webapp.assessment import Answers, assess, find_reasons
+from webapp import create_app
+from webapp.answer.assessment import Answers, assess, find_reasons
 from webapp.config import Settings
-from webapp.forms import PhotoForm
-from webapp.imaging import centre_square, correct_exposure, decode, model_input
-from webapp.predictor import Predictor, current_predictor, read_outputs
-from webapp.quality import measure_quality
+from webapp.model.predictor import Predictor, current_predictor, read_outputs
+from webapp.photo import overlay
+from webapp.photo.imaging import centre_square, correct_exposure, decode, model_input
+from webapp.photo.quality import measure_quality
+from webapp.site import pages
+from webapp.site.forms import PhotoForm
 
 STAGES: Final = ("decode", "resize", "model", "gate", "photo and heat map", "render")
 

@@ -28,7 +28,7 @@ from typing import Any, Final
 from benchmarks.machine import machine
 from benchmarks.pictures import picture_sets
 from benchmarks.serving import Load, send, serving, wait_until_ready, watching_memory
-from webapp.bundle import load_bundle
+from webapp.model.bundle import load_bundle
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "rehearsal.json"

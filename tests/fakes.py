@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from webapp.bundle import Bundle
-from webapp.contract import parse_contract
-from webapp.imaging import Box
-from webapp.labels import CLASSES
-from webapp.predictor import Prediction
-from webapp.quality import Quality
+from webapp.model.bundle import Bundle
+from webapp.model.contract import parse_contract
+from webapp.model.labels import CLASSES
+from webapp.model.predictor import Prediction
+from webapp.photo.imaging import Box
+from webapp.photo.quality import Quality
 
 CONTRACT: Final[Mapping[str, Any]] = {
     "schema": 1,
@@ -126,7 +126,7 @@ def made_prediction(malignancy: float, unfamiliarity: float = 1.0, phone: float 
 
 
 class FixedPredictor:
-    """Stands in for :class:`webapp.predictor.Predictor`: the same prediction for every photo.
+    """Stands in for :class:`webapp.model.predictor.Predictor`: the same prediction for every photo.
 
     ``seen`` is the photo that it was asked about last, and the box.
     """

@@ -18,10 +18,10 @@ from PIL import Image
 from benchmarks.serving import Server, peak_megabytes, pss_megabytes, send, serving, wait_until_ready
 from tests.conftest import AppMaker, multipart
 from tests.rendered import render_lesion, render_lesion_jpeg, to_bytes
-from tests.webapp.test_views import token
-from webapp.bundle import BUNDLE_FOLDER
+from tests.webapp.site.test_views import token
 from webapp.config import Settings
-from webapp.predictor import open_predictor
+from webapp.model.bundle import BUNDLE_FOLDER
+from webapp.model.predictor import open_predictor
 
 ROOT = Path(__file__).parents[1]
 SHIPPED_MEGABYTES = 150  # compressed: packages and repository
@@ -101,7 +101,7 @@ print(sorted(heavy & set(sys.modules)))
 def test_the_network_runs_once_a_photo(
     make_app: AppMaker, photo: bytes, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from webapp.runtimes import LiteRtRuntime
+    from webapp.model.runtimes import LiteRtRuntime
 
     runs = []
     run = LiteRtRuntime.run

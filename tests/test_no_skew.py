@@ -12,11 +12,11 @@ import pytest
 from tests.conftest import multipart
 from tests.rendered import render_lesion_jpeg
 from tests.serving import serving, wait_until_ready
-from train.dataset import Subset, open_collection
-from train.split import read_split, select
-from webapp.bundle import BUNDLE_FOLDER, load_bundle
-from webapp.imaging import correct_exposure, decode, model_input
-from webapp.labels import CLASSES
+from train.datasets.dataset import Subset, open_collection
+from train.datasets.split import read_split, select
+from webapp.model.bundle import BUNDLE_FOLDER, load_bundle
+from webapp.model.labels import CLASSES
+from webapp.photo.imaging import correct_exposure, decode, model_input
 
 PHOTOS = 200
 TOLERANCE = 1e-3
@@ -24,7 +24,7 @@ TOLERANCE = 1e-3
 
 @pytest.mark.tensorflow
 def test_training_sees_the_pixels_that_the_app_sees(tmp_path):
-    from train.fit import inputs
+    from train.steps.fit import inputs
 
     jpeg = render_lesion_jpeg(3)
     (tmp_path / "nv").mkdir()

@@ -11,10 +11,10 @@ from pathlib import Path
 # Set before TensorFlow is imported: its start-up chatter buries the progress bars.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from train import split as splits
-from train.dataset import DatasetError, Subset, open_collection
-from train.download import DownloadError
-from webapp.bundle import BundleError
+from train.datasets import split as splits
+from train.datasets.dataset import DatasetError, Subset, open_collection
+from train.datasets.download import DownloadError
+from webapp.model.bundle import BundleError
 
 EPILOG = """\
 The steps in order, each reading what the one before it wrote:
@@ -53,7 +53,7 @@ EXTRA_NAMES = {
     "isic_archive_melanoma": "ISIC archive (melanoma against harmless)",
 }
 FEWEST_EXTRA = 8  # every fourth photo of a collection chooses limits
-LEAK = Path(__file__).parent / "leak.json"
+LEAK = Path(__file__).parent / "steps" / "leak.json"
 FAILURES = (DatasetError, DownloadError, splits.SplitError, BundleError)
 
 
@@ -75,12 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _failures() -> tuple[type[Exception], ...]:
     """Returns the expected failures. TensorFlow takes seconds to import, so only a failure waits for it."""
     failures = list(FAILURES)
-    if "train.fit" in sys.modules:
-        from train.fit import FitError
+    if "train.steps.fit" in sys.modules:
+        from train.steps.fit import FitError
 
         failures.append(FitError)
-    if "train.export" in sys.modules:
-        from train.export import ExportError
+    if "train.steps.export" in sys.modules:
+        from train.steps.export import ExportError
 
         failures.append(ExportError)
     return tuple(failures)
@@ -263,13 +263,15 @@ def _parser() -> argparse.ArgumentParser:
         parents=[data],
         help="show what a split by image would have claimed",
         description="Fits one short recipe twice, on the split by lesion and on one by image, and writes "
-        "what each claims into train/leak.json, which the report shows.",
+        "what each claims into train/steps/leak.json, which the report shows.",
     )
     step.add_argument(
         "--size", type=int, default=160, help="side of the images in pixels (default: %(default)s)"
     )
     step.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
-    step.add_argument("--out", type=Path, default=LEAK, help="the file to write (default: train/leak.json)")
+    step.add_argument(
+        "--out", type=Path, default=LEAK, help="the file to write (default: train/steps/leak.json)"
+    )
     step.set_defaults(step=_leak)
 
     report = argparse.ArgumentParser(add_help=False)
@@ -277,7 +279,7 @@ def _parser() -> argparse.ArgumentParser:
         "--readme", type=Path, help="a file whose marked parts are rendered anew (default: none)"
     )
     report.add_argument(
-        "--leak", type=Path, default=LEAK, help="what the step leak wrote (default: train/leak.json)"
+        "--leak", type=Path, default=LEAK, help="what the step leak wrote (default: train/steps/leak.json)"
     )
     step = steps.add_parser("report", parents=[bundle, report], help="render documents from metrics.json")
     step.set_defaults(step=_report)
@@ -368,7 +370,7 @@ def _aspect(text: str) -> float:
 
 
 def _download(arguments: argparse.Namespace) -> None:
-    from train.download import download
+    from train.datasets.download import download
 
     print(f"HAM10000 is in {download(arguments.to)}")
 
@@ -411,7 +413,7 @@ def _natural(arguments: argparse.Namespace, offset: int) -> Subset | None:
 
 
 def _fit(arguments: argparse.Namespace) -> None:
-    from train.fit import SEED_CNN, SEED_CNN_RECIPE, Recipe, fit
+    from train.steps.fit import SEED_CNN, SEED_CNN_RECIPE, Recipe, fit
 
     recipe = SEED_CNN_RECIPE if arguments.model == SEED_CNN else Recipe(model=arguments.model)
     given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
@@ -436,15 +438,15 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 
 def _average(arguments: argparse.Namespace) -> None:
-    from train.average import average
+    from train.steps.average import average
 
     print(f"the network is in {average(arguments.runs, arguments.run)}")
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    from train.calibrate import calibrate
-    from train.fit_heads import PhotoSets
-    from train.masks import open_masks
+    from train.datasets.masks import open_masks
+    from train.steps.calibrate import calibrate
+    from train.steps.fit_heads import PhotoSets
 
     others = PhotoSets(
         _phone(arguments, "train"),
@@ -467,7 +469,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from train.export import export
+    from train.steps.export import export
 
     half_for = _part(arguments, "val") if arguments.half else None
     export(arguments.run, arguments.bundle, arguments.version, _training_data(arguments), half_for)
@@ -475,7 +477,7 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _training_data(arguments: argparse.Namespace) -> list[str]:
-    from train.fit_heads import MOST_OF_ANOTHER
+    from train.steps.fit_heads import MOST_OF_ANOTHER
 
     ham = _part(arguments, "train")
     learned = [f"HAM10000 (doi:10.7910/DVN/DBW86T), training part of the split, {len(ham.records):,} images"]
@@ -504,9 +506,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if getattr(arguments, "images", None) or getattr(arguments, "labels", None):
         _evaluate_outside(arguments)
         return
-    from train.evaluate import differences, measure, write_metrics
-    from train.masks import open_masks
-    from train.metrics import METRICS, rounded
+    from train.datasets.masks import open_masks
+    from train.evaluation.metrics import METRICS, rounded
+    from train.steps.evaluate import differences, measure, write_metrics
 
     isic2018 = open_collection(arguments.isic2018) if arguments.isic2018 else None
     isic2017 = splits.unseen_part(open_collection(arguments.isic2017))[1] if arguments.isic2017 else None
@@ -541,7 +543,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _leak(arguments: argparse.Namespace) -> None:
-    from train.leak import leak, write_leak
+    from train.steps.leak import leak, write_leak
 
     parts = splits.read_split(splits.HAM10000, arguments.split_file)
     found = leak(open_collection(arguments.data), parts, arguments.size, arguments.resamples)
@@ -553,10 +555,10 @@ def _leak(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate_outside(arguments: argparse.Namespace) -> None:
-    from train.answers import open_served, predict
-    from train.labelled import open_labelled
-    from train.metrics import rounded
-    from train.outside import outside_metrics, table
+    from train.datasets.labelled import open_labelled
+    from train.evaluation.answers import open_served, predict
+    from train.evaluation.metrics import rounded
+    from train.evaluation.outside import outside_metrics, table
 
     if not (arguments.images and arguments.labels):
         raise DatasetError("--images and --labels belong together: a folder and a CSV file")
@@ -568,7 +570,7 @@ def _evaluate_outside(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from train.report import report
+    from train.report.documents import report
 
     report(arguments.bundle, arguments.readme, arguments.leak)
 

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from webapp.config import Settings
-    from webapp.predictor import Predictor
+    from webapp.model.predictor import Predictor
 
 
 def create_app(settings: "Settings | None" = None, predictor: "Predictor | None" = None) -> "Flask":
@@ -23,20 +23,12 @@ def create_app(settings: "Settings | None" = None, predictor: "Predictor | None"
     # Imported here because training, too, comes through this package for labels and imaging.
     from flask import Flask
 
-    from webapp import (
-        api,
-        cli,
-        errors,
-        health,
-        languages,
-        rate_limits,
-        request_log,
-        security,
-        views,
-        waiting_room,
-    )
+    from webapp import cli
+    from webapp.api import routes as api
     from webapp.config import Settings
-    from webapp.predictor import open_predictor
+    from webapp.model.predictor import open_predictor
+    from webapp.server import health, rate_limits, request_log, security, waiting_room
+    from webapp.site import errors, languages, views
 
     settings = settings or Settings.from_environ()
     app = Flask(__name__, template_folder="../templates", static_folder="../static")

@@ -12,13 +12,13 @@ import click
 from flask import Blueprint
 from PIL import Image
 
-from webapp.assessment import MIN_SIDE
+from webapp.answer.assessment import MIN_SIDE
+from webapp.answer.diagnose import examine, read_photo
+from webapp.answer.messages import PHOTO_MESSAGES
+from webapp.answer.record import COLUMNS, Record
 from webapp.config import Settings, current_settings
-from webapp.diagnose import examine, read_photo
-from webapp.imaging import PhotoError
-from webapp.messages import PHOTO_MESSAGES
-from webapp.predictor import Predictor, current_predictor
-from webapp.record import COLUMNS, Record
+from webapp.model.predictor import Predictor, current_predictor
+from webapp.photo.imaging import PhotoError
 
 bp = Blueprint("cli", __name__, cli_group=None)
 

@@ -11,7 +11,7 @@ import click
 from flask import current_app
 from limits import parse_many
 
-from webapp.limits import MAX_PIXELS
+from webapp.photo.limits import MAX_PIXELS
 
 _HOST: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?")
 

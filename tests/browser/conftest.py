@@ -14,9 +14,9 @@ from werkzeug.serving import make_server
 
 from tests.fakes import FixedPredictor, made_prediction
 from webapp import create_app
-from webapp.bundle import BUNDLE_FOLDER
 from webapp.config import Settings
-from webapp.predictor import Predictor, open_predictor
+from webapp.model.bundle import BUNDLE_FOLDER
+from webapp.model.predictor import Predictor, open_predictor
 
 VIEWPORTS: Final = {"phone": (360, 740), "tablet": (768, 1024), "desktop": (1280, 800)}
 NARROW: Final = (320, 640)

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import VIEWPORTS, PageOpener, Site, cropper, file, listening
 from tests.fakes import FixedPredictor, made_prediction
 from tests.rendered import render_lesion, render_lesion_jpeg, to_bytes
-from webapp.assessment import VERDICTS
+from webapp.answer.assessment import VERDICTS
 
 pytestmark = pytest.mark.browser
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tests.train.made_spots import make_spots
-from train.dataset import Subset
-from train.masks import Masks
+from train.datasets.dataset import Subset
+from train.datasets.masks import Masks
 
 Jpeg = Callable[..., bytes]
 

@@ -4,9 +4,9 @@ import numpy as np
 from PIL import Image
 
 from tests.fakes import made_bundle
-from webapp.imaging import Box, model_input
-from webapp.labels import CLASSES
-from webapp.predictor import Prediction
+from webapp.model.labels import CLASSES
+from webapp.model.predictor import Prediction
+from webapp.photo.imaging import Box, model_input
 
 
 class DarkPredictor:

@@ -9,10 +9,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from tests.rendered import render_lesion
-from train.dataset import open_collection
-from train.negatives import negatives
-from train.split import PHONE, format_split, make_split
-from webapp.labels import CLASSES
+from train.datasets.dataset import open_collection
+from train.datasets.negatives import negatives
+from train.datasets.split import PHONE, format_split, make_split
+from webapp.model.labels import CLASSES
 
 
 def make_dataset(folder: Path, lesions_per_class: int = 6, images_per_lesion: int = 1) -> Path:

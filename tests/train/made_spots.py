@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from train.dataset import Collection, Record, Subset
-from train.masks import Masks, open_masks
+from train.datasets.dataset import Collection, Record, Subset
+from train.datasets.masks import Masks, open_masks
 
 
 def ellipse(width, height, box):

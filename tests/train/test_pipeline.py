@@ -18,14 +18,14 @@ from tests.train.made_dataset import (
     make_phone_photos,
 )
 from train.__main__ import main
-from train.agreement import agreement
-from train.dataset import Subset, open_collection
-from train.metrics import METRICS
-from train.split import make_split, select
-from webapp.bundle import load_bundle
-from webapp.labels import CLASSES
-from webapp.predictor import Predictor
-from webapp.runtimes import KerasRuntime, LiteRtRuntime
+from train.datasets.dataset import Subset, open_collection
+from train.datasets.split import make_split, select
+from train.evaluation.agreement import agreement
+from train.evaluation.metrics import METRICS
+from webapp.model.bundle import load_bundle
+from webapp.model.labels import CLASSES
+from webapp.model.predictor import Predictor
+from webapp.model.runtimes import KerasRuntime, LiteRtRuntime
 
 pytestmark = pytest.mark.tensorflow
 
@@ -158,7 +158,7 @@ def test_metrics_hold_what_the_app_does_with_other_photos(bundle):
 def test_sixteen_bit_weights_halve_the_file_and_must_not_change_verdicts(
     data, bundle, baseline, tmp_path, capsys, monkeypatch
 ):
-    from train import export
+    from train.steps import export
 
     half = tmp_path / "half"
     arguments = ["export", "--data", str(data), "--split-file", str(data.parent / "split.csv"), "--half"]
@@ -177,7 +177,7 @@ def test_sixteen_bit_weights_halve_the_file_and_must_not_change_verdicts(
 
 
 def test_committed_figures_are_checked_against_what_is_measured_again(data, bundle, capsys):
-    from train.export import add_file
+    from train.steps.export import add_file
 
     arguments = ["evaluate", "--data", str(data), "--split-file", str(data.parent / "split.csv")]
     arguments += ["--bundle", str(bundle), "--robustness-images", "0", "--resamples", "20", "--check"]
@@ -195,7 +195,7 @@ def test_committed_figures_are_checked_against_what_is_measured_again(data, bund
 
 
 def test_differences_are_those_of_figures_that_both_have():
-    from train.evaluate import differences
+    from train.steps.evaluate import differences
 
     committed = {"a": {"value": 0.5, "low": None}, "points": [[0.1, 0.2]], "only here": 1, "images": 3}
     assert (
@@ -283,7 +283,7 @@ def test_seed_cnn_is_the_origins_network(baseline):
 def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(data, tmp_path):
     import keras
 
-    from train.fit import Recipe, fit
+    from train.steps.fit import Recipe, fit
 
     collection = open_collection(data)
     parts = make_split(collection.records)
@@ -298,7 +298,7 @@ def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(data, tmp_pat
 
 
 def test_smartphone_photos_get_their_share_of_the_draws(data):
-    from train.fit import Recipe, load_training_set
+    from train.steps.fit import Recipe, load_training_set
 
     collection = open_collection(data)
     half = len(collection.records) // 2
@@ -325,8 +325,8 @@ class KnowsOne:
 
 
 def taught_batch(labels: np.ndarray, teacher: KnowsOne, **recipe: float) -> tuple[np.ndarray, np.ndarray]:
-    from train.dataset import Frames
-    from train.fit import AugmentedBatches, Recipe, TrainingSet
+    from train.datasets.dataset import Frames
+    from train.steps.fit import AugmentedBatches, Recipe, TrainingSet
 
     pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
     images = TrainingSet(Frames(pixels, np.ones(4, np.float32)), labels, np.full(4, 0.25), draws=4)
@@ -343,7 +343,7 @@ def test_a_teacher_is_asked_about_the_view_that_the_pupil_sees_and_mixed_with_th
 
 
 def test_where_only_harmless_is_known_the_teacher_chooses_among_the_harmless():
-    from webapp.labels import MALIGNANT_INDICES
+    from webapp.model.labels import MALIGNANT_INDICES
 
     harmless = np.ones((4, 7), np.float32)
     harmless[:, list(MALIGNANT_INDICES)] = 0
@@ -355,7 +355,7 @@ def test_where_only_harmless_is_known_the_teacher_chooses_among_the_harmless():
 def test_several_teachers_answer_with_the_mean_of_their_logits(monkeypatch):
     from types import SimpleNamespace
 
-    from train import teacher as module
+    from train.steps import teacher as module
 
     flat = (1 / 7,) * 7
     said = {"a": np.array([0.7] + [0.05] * 6), "b": np.array([0.05] * 6 + [0.7])}
@@ -381,7 +381,7 @@ def test_several_teachers_answer_with_the_mean_of_their_logits(monkeypatch):
 
 
 def test_mixup_blends_each_view_and_its_target_by_the_same_share():
-    from train.fit import mixed
+    from train.steps.fit import mixed
 
     views = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.full((4, 8, 8, 3), 60, np.uint8)
     blended, targets = mixed(views, np.eye(4, dtype=np.float32), 0.4, np.random.default_rng(1))
@@ -401,7 +401,7 @@ def test_mixup_blends_each_view_and_its_target_by_the_same_share():
     ],
 )
 def test_what_a_recipe_needs_must_be_there(data, tmp_path, recipe, given, sentence):
-    from train.fit import FitError, Recipe, fit
+    from train.steps.fit import FitError, Recipe, fit
 
     collection = open_collection(data)
     nobody = Subset(collection, ())
@@ -414,8 +414,8 @@ def test_what_a_recipe_needs_must_be_there(data, tmp_path, recipe, given, senten
 
 
 def test_other_collections_get_their_share_and_as_many_cancers_as_the_rest(data):
-    from train.fit import Recipe, load_training_set, possible_classes, training_prior
-    from webapp.labels import MALIGNANT_INDICES
+    from train.steps.fit import Recipe, load_training_set, possible_classes, training_prior
+    from webapp.model.labels import MALIGNANT_INDICES
 
     collection = open_collection(data)
     train = Subset(collection, collection.records)
@@ -438,10 +438,10 @@ def test_other_collections_get_their_share_and_as_many_cancers_as_the_rest(data)
 def test_training_goes_on_from_a_bundle_with_its_first_stages_as_they_are(data, tmp_path):
     import keras
 
-    from train.backbone import freeze_stages
-    from train.models import build_classifier
-    from train.served import VIEWS, load_classifier_weights
-    from webapp.bundle import BUNDLE_FOLDER, load_bundle
+    from train.network.backbone import freeze_stages
+    from train.network.models import build_classifier
+    from train.network.served import VIEWS, load_classifier_weights
+    from webapp.model.bundle import BUNDLE_FOLDER, load_bundle
 
     bundle = load_bundle(BUNDLE_FOLDER)
     written = json.loads((BUNDLE_FOLDER / "contract.json").read_text())
@@ -464,8 +464,8 @@ def test_training_goes_on_from_a_bundle_with_its_first_stages_as_they_are(data, 
 
 
 def test_a_bundle_teaches_for_the_prior_that_its_pupil_sees():
-    from train.teacher import Teacher
-    from webapp.bundle import BUNDLE_FOLDER, load_bundle
+    from train.steps.teacher import Teacher
+    from webapp.model.bundle import BUNDLE_FOLDER, load_bundle
 
     contract = load_bundle(BUNDLE_FOLDER).contract
     teacher = Teacher([BUNDLE_FOLDER])
@@ -477,10 +477,10 @@ def test_a_bundle_teaches_for_the_prior_that_its_pupil_sees():
 
 
 def test_a_release_without_phone_photos_stands_beside(data, monkeypatch):
-    from train import evaluate
-    from train.answers import open_served, predict
-    from train.dataset import DatasetError
-    from webapp.bundle import BUNDLE_FOLDER
+    from train.datasets.dataset import DatasetError
+    from train.evaluation.answers import open_served, predict
+    from train.steps import evaluate
+    from webapp.model.bundle import BUNDLE_FOLDER
 
     collection = open_collection(data)
     photos = Subset(collection, collection.records)
@@ -495,8 +495,8 @@ def test_a_release_without_phone_photos_stands_beside(data, monkeypatch):
 
 
 def test_what_another_release_says_of_the_origins_network_is_kept(data, tmp_path):
-    from train.evaluate import measure
-    from webapp.bundle import BUNDLE_FOLDER
+    from train.steps.evaluate import measure
+    from webapp.model.bundle import BUNDLE_FOLDER
 
     collection = open_collection(data)
     photos = Subset(collection, collection.records[::4])

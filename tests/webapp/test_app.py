@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from webapp import create_app, predictor
-from webapp.bundle import BUNDLE_FOLDER, BundleError
+from webapp import create_app
 from webapp.config import Settings
+from webapp.model import predictor
+from webapp.model.bundle import BUNDLE_FOLDER, BundleError
 
 
 @pytest.fixture

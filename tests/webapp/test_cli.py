@@ -14,11 +14,11 @@ from PIL import Image
 from tests.conftest import AppMaker
 from tests.fakes import FixedPredictor, made_prediction
 from tests.rendered import render_lesion
-from webapp.imaging import Box
-from webapp.labels import CLASSES
-from webapp.messages import PHOTO_MESSAGES
-from webapp.predictor import Prediction
-from webapp.record import COLUMNS
+from webapp.answer.messages import PHOTO_MESSAGES
+from webapp.answer.record import COLUMNS
+from webapp.model.labels import CLASSES
+from webapp.model.predictor import Prediction
+from webapp.photo.imaging import Box
 
 ROOT = Path(__file__).parents[2]
 

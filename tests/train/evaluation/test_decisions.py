@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from train.evaluation.decisions import (
+    operating_figures,
+    operating_points,
+    outcome_figures,
+    outcomes,
+    predictive_values,
+)
+from train.evaluation.metrics import Scored
+from webapp.model.contract import Thresholds
+
+LIMITS = Thresholds(signs=0.5, unsure=0.2)
+
+
+def scored(malignancy, malignant, refused=None, limits=LIMITS):
+    count = len(malignancy)
+    return Scored(
+        malignant=np.array(malignant),
+        malignancy=np.array(malignancy),
+        groups=np.arange(count).astype(str),
+        limits=np.tile((limits.signs, limits.unsure), (count, 1)),
+        refused=np.array(refused or [False] * count),
+    )
+
+
+def test_what_is_at_the_threshold_counts_as_flagged():
+    figures = operating_figures("signs")(scored([0.5, 0.4, 0.6, 0.1], [True, True, False, False]))
+    assert figures["sensitivity"] == 0.5
+    assert figures["specificity"] == 0.5
+
+
+def test_each_photo_is_held_against_its_own_limit():
+    photos = scored([0.3, 0.3], [True, True])
+    photos.limits[1] = 0.25, 0.1
+    assert operating_figures("signs")(photos)["sensitivity"] == 0.5
+    assert operating_figures("unsure")(photos)["sensitivity"] == 1
+
+
+def test_predictive_values_are_bayes():
+    ppv, npv = predictive_values(0.9, 0.8, 0.01)  # of 1000: 9 of 10 cancers and 198 of 990 others flagged
+    assert ppv == pytest.approx(9 / (9 + 198))
+    assert npv == pytest.approx(792 / 793)
+
+
+def test_rarer_cancers_make_more_false_alarms():
+    point = operating_points(scored([0.9, 0.8, 0.7, 0.1], [True, True, False, False]), LIMITS, 20)["signs"]
+    values = [point["ppv"][prevalence]["value"] for prevalence in ("0.01", "0.05", "0.1", "0.2")]
+    assert values == sorted(values)
+    assert values[0] == pytest.approx(0.01 / (0.01 + 0.5 * 0.99))
+    assert point["threshold"] == 0.5
+
+
+def test_every_photo_ends_in_one_outcome_and_refusal_comes_first():
+    figures = outcome_figures(
+        scored([0.9, 0.3, 0.1, 0.9], [True, True, True, True], [False, False, False, True])
+    )
+    ends = ("signs", "unsure", "no_signs", "cannot_judge")
+    assert [figures[f"cancer/{end}"] for end in ends] == [0.25] * 4
+    assert np.isnan(figures["harmless/signs"])
+
+
+def test_outcomes_have_intervals():
+    found = outcomes(scored([0.9, 0.1] * 20, [True, False] * 20), 20)
+    assert found["cancer"]["no_signs"] == {"value": 0, "low": 0, "high": 0}
+    assert found["harmless"]["no_signs"]["value"] == 1

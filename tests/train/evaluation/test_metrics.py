@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from train.evaluation.metrics import (
+    Scored,
+    auc,
+    binary_figures,
+    calibration_figures,
+    class_figures,
+    confusion_counts,
+    mean_with_interval,
+    per_class_figures,
+    rounded,
+    score,
+    threshold_for_sensitivity,
+    wilson,
+    with_intervals,
+)
+from webapp.model.labels import CLASSES
+
+
+def binary(malignancy: list[float], malignant: list[bool], groups: list[str] | None = None) -> Scored:
+    names = groups or [str(i) for i in range(len(malignancy))]
+    return Scored(np.array(malignant), np.array(malignancy), np.array(names))
+
+
+def seven(truth: list[str], said: list[str]) -> Scored:
+    indices = [CLASSES.index(dx) for dx in said]
+    probabilities = np.full((len(said), 7), 0.1)
+    probabilities[np.arange(len(said)), indices] = 0.4
+    groups = [str(i) for i in range(len(said))]
+    return score(probabilities, np.array([CLASSES.index(dx) for dx in truth]), groups, np.ones(7))
+
+
+def test_balanced_accuracy_is_the_mean_recall_and_accuracy_is_not():
+    scored = seven(["nv", "nv", "nv", "mel"], ["nv", "nv", "nv", "nv"])
+    figures = class_figures(scored)
+    assert figures["accuracy"] == 0.75
+    assert figures["balanced_accuracy"] == 0.5
+
+
+def test_decision_weights_change_the_diagnosis_and_not_the_malignancy():
+    probabilities = np.array([[0, 0, 0, 0, 0.3, 0.7, 0]])
+    weights = np.array([1, 1, 1, 1, 10, 1, 1])
+    scored = score(probabilities, np.array([4]), ["a"], weights)
+    assert CLASSES[scored.diagnosis[0]] == "mel"
+    assert scored.malignancy[0] == pytest.approx(0.3)
+
+
+def test_malignancy_adds_up_the_three_cancer_classes():
+    probabilities = np.array([[0.1, 0.2, 0.3, 0.05, 0.05, 0.2, 0.1]])
+    assert score(probabilities, np.array([5]), ["a"], np.ones(7)).malignancy[0] == pytest.approx(0.35)
+
+
+def test_per_class_recall_and_precision():
+    figures = per_class_figures(seven(["nv", "nv", "mel", "bcc"], ["nv", "mel", "mel", "bcc"]))
+    assert figures["nv/recall"] == 0.5
+    assert figures["mel/precision"] == 0.5
+    assert figures["bcc/recall"] == 1
+    assert np.isnan(figures["df/recall"])
+
+
+def test_confusion_rows_are_the_truth():
+    counts = confusion_counts(seven(["nv", "nv", "mel"], ["mel", "nv", "mel"]))
+    assert counts[CLASSES.index("nv")][CLASSES.index("mel")] == 1
+    assert counts[CLASSES.index("mel")][CLASSES.index("nv")] == 0
+
+
+def test_threshold_is_the_highest_that_reaches_the_sensitivity():
+    scored = binary([i / 100 for i in range(1, 101)] + [0.5], [True] * 100 + [False])
+    threshold = threshold_for_sensitivity(scored, 0.95)
+    flagged = (scored.malignancy[:100] >= threshold).mean()
+    assert flagged == 0.95
+
+
+def test_threshold_for_all_cancers_misses_none():
+    scored = binary([0.3, 0.2, 0.9], [True, True, False])
+    assert threshold_for_sensitivity(scored, 1.0) == 0.2
+
+
+def test_interval_holds_the_value_and_narrows_with_more_groups():
+    rng = np.random.default_rng(0)
+
+    def width(count: int) -> float:
+        malignant = rng.random(count) < 0.5
+        found = with_intervals(
+            binary(list(malignant * 0.5 + rng.random(count)), list(malignant)), binary_figures, 200
+        )["malignancy_auc"]
+        assert found["low"] <= found["value"] <= found["high"]
+        return found["high"] - found["low"]
+
+    assert width(2000) < width(100)
+
+
+def test_copies_of_a_lesion_do_not_narrow_the_interval():
+    rng = np.random.default_rng(1)
+    malignant = rng.random(80) < 0.5
+    malignancy = malignant * 0.4 + rng.random(80)
+    once = binary(list(malignancy), list(malignant))
+    tenfold = binary(
+        list(np.repeat(malignancy, 10)),
+        list(np.repeat(malignant, 10)),
+        [str(i) for i in np.repeat(np.arange(80), 10)],
+    )
+    first, second = (with_intervals(s, binary_figures, 300)["malignancy_auc"] for s in (once, tenfold))
+    assert second["high"] - second["low"] == pytest.approx(first["high"] - first["low"], rel=0.01)
+
+
+def test_calibration_error_of_honest_and_of_boastful_scores():
+    rng = np.random.default_rng(2)
+    chances = rng.random(20_000)
+    happened = rng.random(20_000) < chances
+    honest = calibration_figures(binary(list(chances), list(happened)))["malignancy_ece"]
+    boastful = calibration_figures(binary(list(chances**0.25), list(happened)))["malignancy_ece"]
+    assert honest < 0.02 < boastful
+
+
+def test_auc_is_scikit_learns_with_ties():
+    rng = np.random.default_rng(3)
+    positive, scores = rng.random(500) < 0.3, rng.integers(0, 20, 500)
+    assert auc(positive, scores) == pytest.approx(roc_auc_score(positive, scores))
+    assert np.isnan(auc(np.ones(3, bool), np.arange(3)))
+
+
+def test_mean_and_its_interval_are_those_of_the_bootstrap_over_groups():
+    rng = np.random.default_rng(4)
+    values, groups = rng.random(300), rng.integers(0, 60, 300).astype(str)
+    scored = Scored(malignant=values > 2, malignancy=values, groups=groups)
+    expected = with_intervals(scored, lambda part: {"mean": part.malignancy.mean()}, 2000, seed=1)["mean"]
+    assert mean_with_interval(values, groups, 2000) == pytest.approx(expected, abs=0.003)
+
+
+def test_wilson_interval_stays_between_none_and_all():
+    assert str(wilson(0, 1507)["low"]) == "0.0", "and not −0.0"
+    assert wilson(1507, 1507)["high"] == 1
+
+
+def test_wilson_interval_of_all_does_not_claim_certainty():
+    found = wilson(50, 50)
+    assert found["value"] == 1
+    assert 0.9 < found["low"] < 0.95
+    assert found["high"] == pytest.approx(1)
+
+
+def test_a_figure_that_cannot_be_computed_is_null_in_json():
+    assert rounded({"a": [float("nan"), 0.123456789]}) == {"a": [None, 0.12346]}

@@ -1,0 +1,114 @@
+import itertools
+
+import pytest
+
+from webapp.answer.assessment import VERDICTS, Answers, Outcome, Reason, assess, find_reasons
+from webapp.model.contract import Gate, OperatingPoint, PhotoKind, Thresholds
+from webapp.model.predictor import Prediction
+from webapp.photo.quality import Quality
+
+THRESHOLDS = OperatingPoint(PhotoKind.DERMATOSCOPE, Thresholds(signs=0.2, unsure=0.05))
+URGENCY = [Outcome.NO_SIGNS, Outcome.UNSURE, Outcome.SIGNS]
+EVERY_ANSWER = [Answers(*ticks) for ticks in itertools.product([False, True], repeat=3)]
+
+
+@pytest.mark.parametrize(
+    ("malignancy", "outcome", "confidence"),
+    [
+        (1.0, Outcome.SIGNS, 1.0),
+        (0.2, Outcome.SIGNS, 0.2),
+        (0.19, Outcome.UNSURE, 0.19),
+        (0.05, Outcome.UNSURE, 0.05),
+        (0.04, Outcome.NO_SIGNS, 0.96),
+        (0.0, Outcome.NO_SIGNS, 1.0),
+    ],
+)
+def test_malignancy_decides(malignancy: float, outcome: Outcome, confidence: float) -> None:
+    assessment = assess(Prediction(malignancy), THRESHOLDS, (), Answers())
+    assert (assessment.outcome, assessment.confidence) == (outcome, pytest.approx(confidence))
+    assert not assessment.raised_by_answers
+
+
+def test_with_one_threshold_nothing_is_unsure() -> None:
+    point = OperatingPoint(PhotoKind.PHONE, Thresholds(0.5, 0.5))
+    for malignancy in (0.49, 0.5):
+        assessment = assess(Prediction(malignancy), point, (), Answers())
+        assert assessment.outcome is (Outcome.SIGNS if malignancy == 0.5 else Outcome.NO_SIGNS)
+
+
+@pytest.mark.parametrize("answers", EVERY_ANSWER)
+@pytest.mark.parametrize("malignancy", [0.0, 0.04, 0.05, 0.1, 0.2, 0.9])
+def test_answers_raise_no_signs_and_never_lower_anything(malignancy: float, answers: Answers) -> None:
+    alone = assess(Prediction(malignancy), THRESHOLDS, (), Answers())
+    answered = assess(Prediction(malignancy), THRESHOLDS, (), answers)
+    assert URGENCY.index(answered.outcome) >= URGENCY.index(alone.outcome)
+    raised = alone.outcome is Outcome.NO_SIGNS and answers != Answers()
+    assert answered.raised_by_answers is raised
+    assert answered.outcome is (Outcome.UNSURE if raised else alone.outcome)
+    assert answered.confidence == (malignancy if raised else alone.confidence)
+
+
+@pytest.mark.parametrize("answers", EVERY_ANSWER)
+@pytest.mark.parametrize("malignancy", [0.0, 0.1, 0.9])
+def test_a_reason_makes_any_photo_impossible_to_judge(malignancy: float, answers: Answers) -> None:
+    assessment = assess(Prediction(malignancy), THRESHOLDS, (Reason.UNFAMILIAR,), answers)
+    assert assessment.outcome is Outcome.CANNOT_JUDGE
+    assert assessment.confidence is None
+    assert assessment.reasons == (Reason.UNFAMILIAR,)
+    assert not assessment.raised_by_answers
+    assert assessment.prediction.malignancy == malignancy
+
+
+def test_verdicts_are_these_sentences() -> None:
+    assert VERDICTS == {
+        "signs": "Signs of skin cancer detected",
+        "unsure": "Unsure: have it looked at",
+        "no_signs": "No signs of skin cancer detected",
+        "cannot_judge": "This photo cannot be judged",
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "unfamiliarity", "limit", "reasons"),
+    [
+        ((600, 450), 450, 3.0, 10.0, ()),
+        ((64, 64), 64, 10.0, 10.0, ()),
+        ((600, 63), 63, 3.0, 10.0, (Reason.TOO_SMALL, Reason.TOO_NARROW)),
+        ((600, 450), 63.5, 3.0, 10.0, (Reason.TOO_SMALL,)),
+        ((400, 100), 100, 3.0, 10.0, ()),
+        ((401, 100), 100, 3.0, 10.0, (Reason.TOO_NARROW,)),
+        ((100, 401), 100, 3.0, 10.0, (Reason.TOO_NARROW,)),
+        ((600, 450), 450, 10.1, 10.0, (Reason.UNFAMILIAR,)),
+        ((600, 450), 450, 10.1, None, ()),
+        ((600, 450), 450, None, None, ()),
+        ((1, 1000), 1, 99.0, 10.0, (Reason.TOO_SMALL, Reason.TOO_NARROW, Reason.UNFAMILIAR)),
+    ],
+)
+def test_every_reason_is_collected(
+    size: tuple[int, int],
+    side: float,
+    unfamiliarity: float | None,
+    limit: float | None,
+    reasons: tuple[Reason, ...],
+) -> None:
+    prediction = Prediction(0.5, unfamiliarity=unfamiliarity)
+    assert find_reasons(size, side, prediction, Gate(limit)) == reasons
+
+
+@pytest.mark.parametrize(
+    ("quality", "reasons"),
+    [
+        (Quality(sharpness=2.0, brightness=80.0, glare=0.1), ()),
+        (Quality(sharpness=1.9, brightness=80.0, glare=0.1), (Reason.BLURRED,)),
+        (Quality(sharpness=2.0, brightness=79.0, glare=0.1), (Reason.TOO_DARK,)),
+        (Quality(sharpness=2.0, brightness=80.0, glare=0.11), (Reason.GLARE,)),
+        (Quality(sharpness=0.0, brightness=0.0, glare=0.0), (Reason.TOO_DARK, Reason.BLURRED)),
+    ],
+)
+def test_a_bad_photo_is_refused_for_what_is_bad_about_it(
+    quality: Quality, reasons: tuple[Reason, ...]
+) -> None:
+    gate = Gate(sharpness=2.0, brightness=80.0, glare=0.1)
+    prediction = Prediction(0.01, quality=quality)
+    assert find_reasons((600, 450), 450, prediction, gate) == reasons
+    assert find_reasons((600, 450), 450, prediction, Gate()) == ()

@@ -1,0 +1,110 @@
+"""How unlike photos of a skin spot a photo is, from the network's own embedding.
+
+Two measures, the larger of which counts. A logistic head that was shown everyday photos and rendered
+pictures (outlier exposure; Hendrycks et al. 2019, arXiv:1812.04606) tells those apart that look like
+anything it has seen; the Mahalanobis distance to the nearest class (Lee et al. 2018, arXiv:1807.03888)
+in the space of the embedding's leading principal components stands for everything else.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import layers
+
+from train.network.heads import LogisticHead
+
+COMPONENTS: Final = 128
+# Directions with less than this share of the largest variance are noise: dividing by it would make the
+# score a matter of rounding, different in every runtime.
+FLOOR: Final = 1e-3
+
+
+@dataclass(frozen=True)
+class Unfamiliarity:
+    """Both measures, each divided by its limit: above 1 a photo is too unfamiliar to be judged."""
+
+    distance: "Familiarity"
+    distance_limit: float
+    outlier: LogisticHead
+    outlier_limit: float
+    """Of the outlier head's probability."""
+
+    def score(self, embeddings: np.ndarray) -> np.ndarray:
+        """Returns ``(count,)`` of embeddings ``(count, 1280)``."""
+        outlier = 1 / (1 + np.exp(-self.outlier.logits(embeddings)))
+        return np.maximum(self.distance.score(embeddings) / self.distance_limit, outlier / self.outlier_limit)
+
+    def as_layers(self, embedding: Any) -> Any:
+        """Returns the same score as part of a Keras graph, of shape ``(batch, 1)``."""
+        parts = (
+            (self.distance.as_layers(embedding), self.distance_limit),
+            (self.outlier.as_dense(embedding, "outlier"), self.outlier_limit),
+        )
+        return layers.Maximum(name="unfamiliarity")(
+            [layers.Rescaling(1 / limit)(part) for part, limit in parts]
+        )
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """``whitening`` ``(1280, k)`` and ``centre`` ``(1280,)`` map an embedding to a space where the
+    training photos of each class have unit covariance; ``means`` ``(classes, k)`` are the classes there.
+    """
+
+    centre: np.ndarray
+    whitening: np.ndarray
+    means: np.ndarray
+
+    def score(self, embeddings: np.ndarray) -> np.ndarray:
+        """Returns the distance to the nearest class mean, in units of that space's dimension.
+
+        Args:
+            embeddings: ``(count, 1280)``.
+
+        Returns:
+            ``(count,)``, 1 on average for the training photos, larger for unfamiliar ones.
+        """
+        z = (embeddings - self.centre) @ self.whitening
+        distances = ((z[:, None] - self.means[None]) ** 2).mean(axis=2)
+        return distances.min(axis=1)
+
+    def as_layers(self, embedding: Any) -> Any:
+        """Returns the same score as part of a Keras graph, of shape ``(batch, 1)``."""
+        k = self.means.shape[1]
+        project = layers.Dense(k, name="whitened")
+        z = project(embedding)
+        project.set_weights([self.whitening, -self.centre @ self.whitening])
+        # |z - m|² = |z|² - 2 z·m + |m|²: the last two terms are a Dense layer.
+        cross = layers.Dense(len(self.means), name="nearest_class")
+        linear = cross(z)
+        cross.set_weights([-2 * self.means.T / k, (self.means**2).mean(axis=1)])
+        squares = keras.ops.mean(keras.ops.square(z), axis=1, keepdims=True)
+        nearest = keras.ops.min(linear, axis=1, keepdims=True)
+        return layers.Add(name="distance")([squares, nearest])
+
+
+def fit_familiarity(embeddings: np.ndarray, labels: np.ndarray, components: int = COMPONENTS) -> Familiarity:
+    """Fits class means and a shared covariance.
+
+    Args:
+        embeddings: ``(count, 1280)`` of the training photos, without augmentation.
+        labels: ``(count,)`` class indices.
+        components: How many principal components of the within-class scatter to keep.
+    """
+    embeddings = embeddings.astype(np.float64)
+    classes = np.unique(labels)
+    means = np.stack([embeddings[labels == c].mean(axis=0) for c in classes])
+    residuals = embeddings - means[np.searchsorted(classes, labels)]
+    covariance = residuals.T @ residuals / len(residuals)
+    values, vectors = np.linalg.eigh(covariance)
+    rank = max(1, len(residuals) - len(classes))
+    keep = np.argsort(values)[::-1][: min(components, rank)]
+    whitening = vectors[:, keep] / np.sqrt(values[keep] + FLOOR * values[keep][0])
+    centre = embeddings.mean(axis=0)
+    return Familiarity(
+        centre.astype(np.float32),
+        whitening.astype(np.float32),
+        ((means - centre) @ whitening).astype(np.float32),
+    )

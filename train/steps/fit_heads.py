@@ -1,0 +1,277 @@
+"""Fits the heads (:mod:`train.network.heads`) and the unfamiliarity score, and chooses the score's limits."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from train.datasets.augment import random_view
+from train.datasets.dataset import Subset, load_frames, true_centre_square
+from train.datasets.frames import in_true_aspect
+from train.datasets.masks import Masks
+from train.datasets.negatives import KINDS, negatives
+from train.evaluation.gate import BARE_SIDES, bare_skin
+from train.network.familiarity import Unfamiliarity, fit_familiarity
+from train.network.heads import LogisticHead, fit_head
+from train.network.served import Heads
+from webapp.model.labels import CLASSES
+from webapp.photo.imaging import correct_exposure, model_input
+
+# Embeddings of training photos: the heads' 1,280 weights need no more, and four views of all 7,011 take
+# four minutes.
+FAMILIAR_PHOTOS: Final = 2500
+# Views of each phone or everyday photo, of which there are few.
+VIEWS_OF_FEW: Final = 3
+OTHER_DERMOSCOPY_PHOTOS: Final = 1000
+"""Of each other collection, to fit to. Without any, 6 % of ISIC 2017's photos were taken for a phone's and
+26 % left in doubt (with them 1 % and 12 %), and 3 % of other collections' photos were refused (1 %)."""
+OTHER_DERMOSCOPY_VAL: Final = 500
+MOST_OF_ANOTHER: Final = OTHER_DERMOSCOPY_PHOTOS + OTHER_DERMOSCOPY_VAL
+RENDERED_OF_EACH_KIND: Final = 40
+# Shares of validation photos that each measure must accept; both together a little less.
+ACCEPT_DERMOSCOPY: Final = 0.995
+ACCEPT_PHONE: Final = 0.985
+ACCEPT_OTHER: Final = 0.985
+LESION_MAP_PHOTOS: Final = 800
+BARE_SKIN_PHOTOS: Final = 1200
+"""Whose margins are shown to the outlier head: skin alone is no spot. Not every one has room for that."""
+
+Network = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""From ``uint8 (count, size, size, 3)`` to the outputs of :func:`train.network.served.build_served_model`."""
+
+
+@dataclass(frozen=True)
+class PhotoSets:
+    """What the heads are fitted to besides HAM10000, all optional: without it the head is left out."""
+
+    phone_train: Subset | None = None
+    phone_val: Subset | None = None
+    natural: Subset | None = None
+    masks: Masks | None = None
+    dermoscopy: tuple[Subset, ...] = ()
+    """Other collections, of which every fourth photo chooses limits and the rest are fitted to."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embeddings ``(count, 1280)`` of training views and of validation photos."""
+
+    dermoscopy: np.ndarray
+    dermoscopy_classes: np.ndarray
+    dermoscopy_val: np.ndarray
+    other_val: np.ndarray
+    phone: np.ndarray
+    phone_val: np.ndarray
+    outliers: np.ndarray
+    outliers_val: np.ndarray
+
+
+def plain_views(subset: Subset, size: int) -> np.ndarray:
+    """Returns photos as the app shows them to the network, ``uint8 (count, size, size, 3)``."""
+    views = [
+        correct_exposure(
+            model_input(image, size, true_centre_square(image.width, image.height, record.aspect))
+        )
+        for record, image in subset.images()
+    ]
+    return np.stack(views)
+
+
+def random_views(subset: Subset, size: int, each: int, seed: int) -> np.ndarray:
+    """Returns augmented views: no head may go by how sharp or how coloured a collection is."""
+    frames, rng = load_frames(subset, max(size, 224)), np.random.default_rng(seed)
+    views = [
+        correct_exposure(random_view(pixels, float(aspect), size, rng))
+        for pixels, aspect in zip(frames.pixels, frames.aspects, strict=True)
+        for _ in range(each)
+    ]
+    return np.stack(views)
+
+
+def fit_heads(
+    network: Network, train: Subset, val: Subset, size: int, others: PhotoSets
+) -> tuple[Heads, dict[str, float]]:
+    """Fits what the photos suffice for.
+
+    Args:
+        network: The network without heads, with features.
+        train: HAM10000's training part.
+        val: Its validation part: chooses limits, fits nothing.
+        size: Side of the network's input in pixels.
+        others: Phone photos, everyday photos, other dermatoscopes' photos and the lesions' masks.
+
+    Returns:
+        The heads, and validation figures of the limits.
+    """
+    embedded = _embed(network, train, val, size, others)
+    unfamiliarity, figures = fit_unfamiliarity(embedded)
+    phone, lesion_map = None, None
+    if len(embedded.phone):
+        phone = _fit_phone(embedded)
+        for name, embeddings, is_phone in (
+            ("dermoscopy", embedded.dermoscopy_val, False),
+            ("other_dermoscopy", embedded.other_val, False),
+            ("phone", embedded.phone_val, True),
+        ):
+            if not len(embeddings):
+                continue
+            figures[f"val_kind_right_{name}"] = float(((phone.logits(embeddings) > 0) == is_phone).mean())
+    if others.masks:
+        lesion_map = _fit_lesion_map(network, train, size, others.masks)
+    return Heads(unfamiliarity, phone, lesion_map), figures
+
+
+def _embed(network: Network, train: Subset, val: Subset, size: int, others: PhotoSets) -> Embedded:
+    def embed(views: Iterable[np.ndarray]) -> np.ndarray:
+        return network(np.stack(list(views)))["embedding"]
+
+    def embed_any(subset: Subset | None, views: Callable[[Subset], np.ndarray]) -> np.ndarray:
+        return np.empty((0, 1280), np.float32) if subset is None else embed(views(subset))
+
+    familiar = _some(train, FAMILIAR_PHOTOS)
+    dermoscopy, classes = embed(random_views(familiar, size, 1, seed=0)), familiar.classes
+    for other in others.dermoscopy:
+        fitting = _some(_every_fourth(other, left_out=True), OTHER_DERMOSCOPY_PHOTOS)
+        dermoscopy = np.concatenate([dermoscopy, embed(random_views(fitting, size, 1, seed=4))])
+        known = [len(CLASSES) if r.dx is None else CLASSES.index(r.dx) for r in fitting.records]
+        classes = np.concatenate([classes, known])
+    rendered, rendered_val = (
+        embed(
+            correct_exposure(model_input(image, size))
+            for kind in KINDS
+            for image in negatives(kind, RENDERED_OF_EACH_KIND, seed)
+        )
+        for seed in (0, 500)
+    )
+    outliers, outliers_val = rendered, rendered_val
+    if others.natural:
+        fitting = _every_fourth(others.natural, left_out=True)
+        views = (random_views(fitting, size, VIEWS_OF_FEW, seed=1), plain_views(fitting, size))
+        outliers = np.concatenate([rendered, *(embed(v) for v in views)])
+        held_out = plain_views(_every_fourth(others.natural), size)
+        outliers_val = np.concatenate([rendered_val, embed(held_out)])
+    if others.masks:
+        bare = [
+            correct_exposure(model_input(image, size))
+            for _, image in bare_skin(_some(train, BARE_SKIN_PHOTOS), others.masks, seed=1)
+        ]
+        if bare:
+            outliers = np.concatenate([outliers, embed(bare)])
+            # Margins are small crops, and soft: lesions of the same size keep that from telling them apart.
+            masked = tuple(r for r in train.records if r.image_id in others.masks.members)
+            close = _some(Subset(train.collection, masked), len(bare))
+            dermoscopy = np.concatenate([dermoscopy, embed(_close_views(close, others.masks, size))])
+            classes = np.concatenate([classes, close.classes])
+    return Embedded(
+        dermoscopy=dermoscopy,
+        dermoscopy_classes=classes,
+        dermoscopy_val=embed(plain_views(val, size)),
+        other_val=np.concatenate(
+            [
+                np.empty((0, 1280), np.float32),
+                *(
+                    embed(plain_views(_some(_every_fourth(other), OTHER_DERMOSCOPY_VAL), size))
+                    for other in others.dermoscopy
+                ),
+            ]
+        ),
+        phone=embed_any(others.phone_train, lambda s: random_views(s, size, VIEWS_OF_FEW, seed=2)),
+        phone_val=embed_any(others.phone_val, lambda s: plain_views(s, size)),
+        outliers=outliers,
+        outliers_val=outliers_val,
+    )
+
+
+def _close_views(subset: Subset, masks: Masks, size: int) -> Iterator[np.ndarray]:
+    """Yields squares as small as :func:`~train.evaluation.gate.bare_skin`'s, on the lesion, not beside it."""
+    rng = np.random.default_rng(3)
+    for record, image, mask in masks.images(subset):
+        frame = in_true_aspect(image, record.aspect)
+        rows, columns = np.nonzero(mask) if mask.any() else np.nonzero(~mask)
+        side = float(rng.choice(BARE_SIDES)) * min(frame.size)
+        middles = (columns.mean() / mask.shape[1], rows.mean() / mask.shape[0])
+        left, upper = (
+            float(np.clip(middle * whole - side / 2, 0, whole - side))
+            for middle, whole in zip(middles, frame.size, strict=True)
+        )
+        yield correct_exposure(model_input(frame, size, (left, upper, left + side, upper + side)))
+
+
+def fit_unfamiliarity(embedded: Embedded) -> tuple[Unfamiliarity, dict[str, float]]:
+    """Fits both measures and chooses their limits on validation.
+
+    The distance's limit accepts what it must. The outlier head's lies half-way (in log-odds) between
+    there and the most ordinary of the held-out outliers: photos from elsewhere need the room.
+
+    Returns:
+        The score, and shares accepted and refused in validation.
+    """
+    familiar = np.concatenate([embedded.dermoscopy, embedded.phone])
+    # Phone photos are one more class to be near to, and weigh as much as dermoscopy.
+    phone_class = np.full(len(embedded.phone), embedded.dermoscopy_classes.max() + 1)
+    distance = fit_familiarity(familiar, np.concatenate([embedded.dermoscopy_classes, phone_class]))
+    weights = np.concatenate(
+        [np.full(len(part), 1 / max(1, len(part))) for part in (embedded.dermoscopy, embedded.phone)]
+    )
+    outlier = fit_head(
+        np.concatenate([familiar, embedded.outliers]),
+        np.arange(len(familiar) + len(embedded.outliers)) >= len(familiar),
+        np.concatenate([weights, np.full(len(embedded.outliers), 1 / len(embedded.outliers))]),
+    )
+    accepting = _least_limit(outlier.logits, embedded)
+    refusing = float(np.quantile(outlier.logits(embedded.outliers_val), 0.01))
+    middle = (accepting + max(accepting, refusing)) / 2
+    score = Unfamiliarity(
+        distance, _least_limit(distance.score, embedded), outlier, float(1 / (1 + np.exp(-middle)))
+    )
+    shares = {
+        "val_accepts_dermoscopy": (score.score(embedded.dermoscopy_val) <= 1).mean(),
+        "val_refuses_outliers": (score.score(embedded.outliers_val) > 1).mean(),
+        "val_refuses_outliers_by_distance": (
+            distance.score(embedded.outliers_val) > score.distance_limit
+        ).mean(),
+    }
+    if len(embedded.other_val):
+        shares["val_accepts_other_dermoscopy"] = (score.score(embedded.other_val) <= 1).mean()
+    if len(embedded.phone_val):
+        shares["val_accepts_phone"] = (score.score(embedded.phone_val) <= 1).mean()
+    return score, {name: float(share) for name, share in shares.items()}
+
+
+def _least_limit(measure: Callable[[np.ndarray], np.ndarray], embedded: Embedded) -> float:
+    limit = float(np.quantile(measure(embedded.dermoscopy_val), ACCEPT_DERMOSCOPY))
+    for embeddings, share in ((embedded.other_val, ACCEPT_OTHER), (embedded.phone_val, ACCEPT_PHONE)):
+        if len(embeddings):
+            limit = max(limit, float(np.quantile(measure(embeddings), share)))
+    return limit
+
+
+def _fit_phone(embedded: Embedded) -> LogisticHead:
+    features = np.concatenate([embedded.dermoscopy, embedded.phone])
+    return fit_head(features, np.arange(len(features)) >= len(embedded.dermoscopy))
+
+
+def _fit_lesion_map(network: Network, train: Subset, size: int, masks: Masks) -> LogisticHead:
+    """Fits the share of each place that the mask covers; half-covered places teach nothing."""
+    views, shares = [], []
+    for _record, image, mask in masks.images(_some(train, LESION_MAP_PHOTOS)):
+        # The whole frame, still squashed: the head must know a lesion near the edge, too.
+        views.append(correct_exposure(model_input(image, size, (0, 0, *image.size))))
+        side = size // 32
+        rows, columns = (np.linspace(0, n, side + 1).round().astype(int) for n in mask.shape)
+        sums = np.add.reduceat(np.add.reduceat(mask.astype(float), rows[:-1], axis=0), columns[:-1], axis=1)
+        shares.append(sums / np.outer(np.diff(rows), np.diff(columns)))
+    features = network(np.stack(views))["features"]
+    covered = np.stack(shares).ravel()
+    return fit_head(features.reshape(len(covered), -1), covered > 0.5, np.abs(covered - 0.5))
+
+
+def _every_fourth(subset: Subset, left_out: bool = False) -> Subset:
+    """Returns every fourth photo, which fits nothing, or the others."""
+    records = enumerate(subset.records)
+    return Subset(subset.collection, tuple(r for i, r in records if (i % 4 == 3) is not left_out))
+
+
+def _some(subset: Subset, count: int) -> Subset:
+    return Subset(subset.collection, subset.records[:: -(-len(subset.records) // count)])

@@ -1,0 +1,55 @@
+"""From an uploaded file to an answer: the one path that pages, API and command line share."""
+
+from typing import IO, Final
+
+from webapp.answer.assessment import Answers, Assessment, assess, find_reasons
+from webapp.config import Settings
+from webapp.model.predictor import Predictor
+from webapp.photo.imaging import Box, Photo, PhotoError, centre_square, decode
+from webapp.server.request_log import note
+
+NO_ANSWERS: Final = Answers()
+
+
+class TooManyBytes(PhotoError):
+    code = "too_large"
+
+
+def read_photo(stream: IO[bytes], settings: Settings, box: Box | None = None) -> Photo:
+    """Reads a photo, never more of it than is allowed.
+
+    Args:
+        stream: The file, which is closed once it has been read.
+        settings: They hold the limits.
+        box: The part that will be looked at, in pixels of the upright photo; it keeps its details.
+
+    Raises:
+        PhotoError: The photo cannot be read, is over a limit or does not hold the box.
+    """
+    with stream:  # an upload is held in memory: 15 MB more, beside the 290 that the largest HEIC takes
+        data = stream.read(settings.max_upload_bytes + 1)
+    if len(data) > settings.max_upload_bytes:
+        raise TooManyBytes(f"more than {settings.max_upload_bytes} bytes")
+    photo = decode(data, settings.max_pixels, box)
+    note(format=photo.format, width=photo.size[0], height=photo.size[1])
+    return photo
+
+
+def examine(
+    predictor: Predictor, photo: Photo, answers: Answers = NO_ANSWERS, box: Box | None = None
+) -> Assessment:
+    """Assesses one photo.
+
+    Args:
+        predictor: The network to ask.
+        photo: As from :func:`read_photo`.
+        answers: What the person said about the spot.
+        box: The part to look at, in pixels of the photo as it was sent; the centre square if ``None``.
+    """
+    contract = predictor.bundle.contract
+    prediction = predictor.predict(photo.image, photo.on_image(box))
+    left, upper, right, lower = box or centre_square(*photo.size)
+    reasons = find_reasons(photo.size, min(right - left, lower - upper), prediction, contract.gate)
+    assessment = assess(prediction, contract.operating_point(prediction.phone), reasons, answers)
+    note(outcome=assessment.outcome, model_version=contract.version)
+    return assessment

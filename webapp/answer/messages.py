@@ -1,0 +1,122 @@
+"""What a person reads when a photo cannot be taken: the same on page, command line and API.
+
+Pages translate these sentences; command line and API, which programs read, keep the English.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+def N_(text: str) -> str:
+    """Marks a text for the translation catalogue; the page translates it when it shows it."""
+    return text
+
+
+@dataclass(frozen=True)
+class Message:
+    """The HTTP status, what happened in a few words, and a sentence or two that say what to do."""
+
+    status: int
+    title: str
+    sentence: str
+
+
+PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
+    "missing": Message(400, N_("We need a photo"), N_("Choose a photo of one spot, then send it.")),
+    "missing_field": Message(
+        400, N_("We need a photo"), N_("Send the photo as multipart/form-data in the field “photo”.")
+    ),
+    "too_many_photos": Message(
+        400, N_("Too many photos at once"), N_("Send at most 16 photos in one request, then the next ones.")
+    ),
+    "invalid_box": Message(
+        400,
+        N_("We could not read the box"),
+        N_(
+            "Send the box as left,top,right,bottom in pixels of the upright photo: "
+            "one for each photo, or none at all."
+        ),
+    ),
+    "invalid_flag": Message(
+        400,
+        N_("We could not read an answer"),
+        N_("Send “changed”, “symptoms”, “different” and “heat_map” as true or false."),
+    ),
+    "csrf": Message(
+        400,
+        N_("We could not check where this form came from"),
+        N_("Allow cookies for this site, open the start page again and send the photo from there."),
+    ),
+    "empty": Message(
+        400,
+        N_("This file is empty"),
+        N_("This file is empty. Wait until the photo is fully saved on your device, then choose it again."),
+    ),
+    "unsupported_format": Message(
+        415,
+        N_("This file is not a photo that we can read"),
+        N_("This file is not a photo that we can read. Choose a JPEG, PNG, WebP, HEIC or AVIF file."),
+    ),
+    "animated": Message(
+        415,
+        N_("This file is an animation"),
+        N_("This file is an animation. Choose a single photo of the spot."),
+    ),
+    "too_large": Message(
+        413,
+        N_("This photo is too large"),
+        N_("This photo is too large. Crop it to the spot and a little skin around it, then try again."),
+    ),
+    "too_many_pixels": Message(
+        413,
+        N_("This photo has too many pixels"),
+        N_(
+            "This photo has too many pixels. Crop it to the spot and a little skin around it, then try again."
+        ),
+    ),
+    "box_outside": Message(
+        422,
+        N_("The frame is not inside the photo"),
+        N_("The frame around the spot is empty or leaves the photo. Set it again, or send the whole photo."),
+    ),
+    "damaged": Message(
+        422,
+        N_("This photo is damaged"),
+        N_("This photo is damaged or was cut off on its way. Take it again, or choose another copy of it."),
+    ),
+}
+"""By the ``code`` of a :class:`webapp.photo.imaging.PhotoError`; ``csrf`` is the form's own."""
+
+STATUS_MESSAGES: Final[Mapping[int, Message]] = {
+    400: Message(400, N_("We could not read this request"), N_("Check the request and send it again.")),
+    401: Message(
+        401, N_("A key is needed here"), N_("Send your key in the header “Authorization: Bearer …”.")
+    ),
+    404: Message(404, N_("There is nothing at this address"), N_("Check the address.")),
+    405: Message(
+        405,
+        N_("This address cannot be used like this"),
+        N_("Use one of the methods that the Allow header names."),
+    ),
+    413: PHOTO_MESSAGES["too_large"],
+    415: PHOTO_MESSAGES["unsupported_format"],
+    422: PHOTO_MESSAGES["damaged"],
+    429: Message(429, N_("Too many photos in a short time"), N_("Wait a few minutes, then try again.")),
+    500: Message(
+        500,
+        N_("Something went wrong on our side"),
+        N_("The photo was not looked at and not kept. Try again in a few minutes."),
+    ),
+    503: Message(
+        503,
+        N_("We are busy"),
+        N_("The photo was not looked at and not kept. Try again in a minute."),
+    ),
+}
+"""By HTTP status, for errors that have no code of their own."""
+
+
+def status_message(status: int) -> Message:
+    """Returns the message of an HTTP error; one without its own gets that of 400 or 500."""
+    return STATUS_MESSAGES.get(status) or STATUS_MESSAGES[400 if status < 500 else 500]

@@ -1,0 +1,59 @@
+"""The answer as a record: what the API returns and the command line writes."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from webapp.answer.assessment import Assessment
+from webapp.model.labels import CLASSES
+
+
+@dataclass(frozen=True)
+class Record:
+    """One photo's answer.
+
+    For every photo that could be read ``malignancy`` is filled, and ``probabilities`` and
+    ``diagnosis`` too unless the model has no classes; ``cannot_judge`` is no exception. For a file
+    that could not be read, ``error`` holds a sentence and only ``path`` and ``model_version`` stand
+    beside it.
+    """
+
+    path: str | None
+    outcome: str | None
+    verdict: str | None
+    confidence: float | None
+    diagnosis: str | None
+    malignancy: float | None
+    probabilities: dict[str, float] | None
+    reasons: tuple[str, ...]
+    model_version: str
+    error: str | None
+
+    @classmethod
+    def of(cls, path: str | None, assessment: Assessment, model_version: str) -> "Record":
+        """Makes the record of a photo that could be read."""
+        prediction = assessment.prediction
+        probabilities = prediction.probabilities
+        return cls(
+            path=path,
+            outcome=assessment.outcome,
+            verdict=assessment.verdict,
+            confidence=assessment.confidence,
+            diagnosis=prediction.diagnosis,
+            malignancy=prediction.malignancy,
+            probabilities=None if probabilities is None else dict(zip(CLASSES, probabilities, strict=True)),
+            reasons=assessment.reasons,
+            model_version=model_version,
+            error=None,
+        )
+
+    @classmethod
+    def unreadable(cls, path: str, error: str, model_version: str) -> "Record":
+        """Makes the record of a file that could not be read."""
+        return cls(path, None, None, None, None, None, None, (), model_version, error)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the record as JSON knows it, in the order of its fields."""
+        return {name: getattr(self, name) for name in COLUMNS} | {"reasons": list(self.reasons)}
+
+
+COLUMNS = tuple(field.name for field in fields(Record))

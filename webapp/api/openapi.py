@@ -1,0 +1,186 @@
+"""The API's description as OpenAPI 3.1, made from the names and limits that the code itself uses."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from webapp.answer.assessment import VERDICTS, Outcome, Reason
+from webapp.answer.messages import N_
+from webapp.answer.record import COLUMNS
+from webapp.api.question import MAX_PHOTOS
+from webapp.config import Settings
+from webapp.model.labels import CLASSES
+
+FIELDS: Final[Mapping[str, str]] = {
+    "photo": N_(
+        "The photo: JPEG, PNG, WebP, HEIC or AVIF. Repeat the field to send several, up to %(photos)s."
+    ),
+    "box": N_(
+        "The part to look at: left,top,right,bottom in pixels of the upright photo. The square in the middle "
+        "if it is missing or empty. With several photos: one for each, in the same order, or none at all."
+    ),
+    "changed": N_("Whether the spot has changed in size, shape or colour: true or false."),
+    "symptoms": N_("Whether it bleeds, itches or does not heal: true or false."),
+    "different": N_("Whether it looks unlike the person’s other spots: true or false."),
+    "heat_map": N_("Whether to add the heat map, a PNG that lies over the part looked at: true or false."),
+}
+"""What can be sent. The page about the API shows these sentences, too."""
+
+RECORD: Final[Mapping[str, str]] = {
+    "path": N_("The name of the file that was sent."),
+    "outcome": N_("The answer: signs, unsure, no_signs or cannot_judge. Only the malignancy decides it."),
+    "verdict": N_("The outcome as a fixed English sentence."),
+    "confidence": N_(
+        "0 to 1: the malignancy for signs and unsure, 1 minus it for no_signs, null for cannot_judge."
+    ),
+    "diagnosis": N_("The likeliest of the seven diagnoses, for measuring; never show it as an answer."),
+    "malignancy": N_("0 to 1: the estimated chance of cancer."),
+    "probabilities": N_("The estimated chance of each of the seven diagnoses."),
+    "reasons": N_(
+        "Why the photo cannot be judged: too_small, too_narrow, too_dark, blurred, glare, unfamiliar."
+    ),
+    "model_version": N_("The version of the model."),
+    "error": N_("A sentence where a photo among several could not be read, null otherwise."),
+    "heat_map": N_("The heat map as a data URI, null where there is none. Only there when asked for."),
+}
+"""What comes back for one photo."""
+
+
+def description(root: str, model_version: str, settings: Settings) -> dict[str, Any]:
+    """Returns the OpenAPI document.
+
+    Args:
+        root: The address of the app, without a slash at its end.
+        model_version: The contract's.
+        settings: They hold the limits, and whether a key is needed.
+    """
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Skin Cancer Detector",
+            "version": "1",
+            "summary": "Looks for signs of skin cancer in photos of spots on the skin.",
+            "description": "Not a diagnosis and not a medical device. "
+            f"Served model: version {model_version}. "
+            f"A request may have {settings.max_upload_bytes} bytes.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": root}],
+        "paths": {"/api/v1/predict": {"post": _predict()}, "/api/v1/openapi.json": {"get": _openapi()}},
+        "components": {"schemas": {"Record": _record(), "Problem": _problem()}},
+    }
+    if settings.api_keys:
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["paths"]["/api/v1/predict"]["post"]["security"] = [{"key": []}]
+    return document
+
+
+def _predict() -> dict[str, Any]:
+    record = {"$ref": "#/components/schemas/Record"}
+    several = {
+        "type": "object",
+        "required": ["records"],
+        "properties": {"records": {"type": "array", "items": record, "minItems": 2, "maxItems": MAX_PHOTOS}},
+    }
+    return {
+        "operationId": "predict",
+        "summary": f"Look for signs of skin cancer in 1 to {MAX_PHOTOS} photos",
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": _form(), "encoding": {"photo": _PHOTO_TYPES}}},
+        },
+        "responses": {
+            "200": {
+                "description": "One photo: its record. Several: their records in the order sent.",
+                "content": {"application/json": {"schema": {"anyOf": [several, record]}}},
+            },
+            **{status: _refusal(reason) for status, reason in _REFUSALS.items()},
+        },
+    }
+
+
+_PHOTO_TYPES: Final = {"contentType": "image/jpeg, image/png, image/webp, image/heic, image/avif"}
+_REFUSALS: Final = {
+    "400": "A field is missing or does not parse, or the file is empty.",
+    "401": "The server asks for a key, and the request has none or a wrong one.",
+    "413": "The request has too many bytes, or the photo too many pixels.",
+    "415": "The photo has a format that is not read.",
+    "422": "The photo is damaged, or the box leaves it.",
+    "429": "Too many photos in a short time.",
+    "503": "The server is busy.",
+}
+
+
+def _openapi() -> dict[str, Any]:
+    content = {"application/json": {"schema": {"type": "object"}}}
+    return {
+        "operationId": "openapi",
+        "summary": "This description",
+        "responses": {"200": {"description": "OpenAPI 3.1", "content": content}},
+    }
+
+
+def _form() -> dict[str, Any]:
+    number = r"\d{1,5}(\.\d{1,3})?"
+    flag = {"type": "string", "enum": ["true", "false"]}
+    photo = {"type": "string", "contentMediaType": "application/octet-stream"}
+    box = {"type": "string", "pattern": f"^({number},{number},{number},{number})?$"}
+    kinds = {
+        "photo": {"type": "array", "items": photo, "minItems": 1, "maxItems": MAX_PHOTOS},
+        "box": {"type": "array", "items": box, "maxItems": MAX_PHOTOS},
+    }
+    properties = {
+        name: {**kinds.get(name, flag), "description": text % {"photos": MAX_PHOTOS}}
+        for name, text in FIELDS.items()
+    }
+    return {"type": "object", "required": ["photo"], "properties": properties}
+
+
+def _record() -> dict[str, Any]:
+    share = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    probabilities = {dx: {"type": "number", "minimum": 0, "maximum": 1} for dx in CLASSES}
+    kinds: dict[str, dict[str, Any]] = {
+        "path": {"type": ["string", "null"]},
+        "outcome": {"enum": [*map(str, Outcome), None]},
+        "verdict": {"enum": [*VERDICTS.values(), None]},
+        "confidence": share,
+        "diagnosis": {"enum": [*CLASSES, None]},
+        "malignancy": share,
+        "probabilities": {
+            "type": ["object", "null"],
+            "required": list(CLASSES),
+            "properties": probabilities,
+            "additionalProperties": False,
+        },
+        "reasons": {"type": "array", "items": {"enum": [*map(str, Reason)]}},
+        "model_version": {"type": "string"},
+        "error": {"type": ["string", "null"]},
+        "heat_map": {"type": ["string", "null"], "pattern": "^data:image/png;base64,"},
+    }
+    properties = {name: {**kinds[name], "description": text} for name, text in RECORD.items()}
+    return {
+        "type": "object",
+        "required": list(COLUMNS),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _refusal(reason: str) -> dict[str, Any]:
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {"description": reason, "content": {"application/problem+json": problem}}
+
+
+def _problem() -> dict[str, Any]:
+    properties = {
+        "type": {"const": "about:blank"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "A sentence or two that say what to do."},
+        "code": {"type": "string", "description": "Names the reason, for programs."},
+    }
+    return {
+        "type": "object",
+        "description": "RFC 9457 problem details.",
+        "required": ["type", "title", "status", "detail"],
+        "properties": properties,
+    }

@@ -1,0 +1,89 @@
+"""What a program asks: the fields of a request to ``/api/v1/predict``, read and checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Request
+from werkzeug.datastructures import FileStorage
+
+from webapp.answer.assessment import Answers
+from webapp.photo.imaging import Box, PhotoError
+
+MAX_PHOTOS: Final = 16
+"""In one request, which must stay within the byte limit as a whole."""
+
+
+class MissingField(PhotoError):
+    code = "missing_field"
+
+
+class TooManyPhotos(PhotoError):
+    code = "too_many_photos"
+
+
+class InvalidBox(PhotoError):
+    code = "invalid_box"
+
+
+class InvalidFlag(PhotoError):
+    code = "invalid_flag"
+
+
+@dataclass(frozen=True)
+class AskedPhoto:
+    """One photo of a request, and what to do with it."""
+
+    upload: FileStorage
+    box: Box | None
+    answers: Answers
+    heat_map: bool
+
+
+def read_question(request: Request) -> tuple[AskedPhoto, ...]:
+    """Reads the fields ``photo``, ``box``, ``changed``, ``symptoms``, ``different`` and ``heat_map``.
+
+    Returns:
+        1 to ``MAX_PHOTOS`` photos in the order sent.
+
+    Raises:
+        PhotoError: A field is missing or does not parse.
+    """
+    uploads = request.files.getlist("photo")
+    if not uploads:
+        raise MissingField
+    if len(uploads) > MAX_PHOTOS:
+        raise TooManyPhotos
+    boxes = _boxes(request.form.getlist("box"), len(uploads))
+    answers = Answers(*(_flag(request, name) for name in ("changed", "symptoms", "different")))
+    heat_map = _flag(request, "heat_map")
+    pairs = zip(uploads, boxes, strict=True)
+    return tuple(AskedPhoto(upload, box, answers, heat_map) for upload, box in pairs)
+
+
+def _boxes(texts: Sequence[str], photos: int) -> Sequence[Box | None]:
+    if not texts:
+        return [None] * photos
+    if len(texts) != photos:  # which box belongs to which photo would be a guess
+        raise InvalidBox
+    return [read_box(text) if text else None for text in texts]
+
+
+def read_box(text: str) -> Box:
+    """Reads ``left,top,right,bottom``; whether the photo holds such a box is checked with the photo.
+
+    Raises:
+        InvalidBox: These are not four numbers.
+    """
+    try:
+        left, upper, right, lower = map(float, text.split(","))
+    except ValueError as error:
+        raise InvalidBox from error
+    return left, upper, right, lower
+
+
+def _flag(request: Request, name: str) -> bool:
+    text = request.form.get(name, "false")
+    if text not in ("true", "false"):
+        raise InvalidFlag
+    return text == "true"

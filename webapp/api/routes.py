@@ -1,0 +1,65 @@
+"""The same answer for programs. It has no session, so it needs no CSRF token."""
+
+import hmac
+
+from flask import Blueprint, Response, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from webapp.api.answer import answer, answer_or_error
+from webapp.api.openapi import description
+from webapp.api.question import read_question
+from webapp.config import current_settings
+from webapp.model.predictor import current_predictor
+from webapp.server.rate_limits import count_photos
+
+bp = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+@bp.post("/predict")
+def predict() -> ResponseReturnValue:
+    """Returns the record of the photo in the multipart field ``photo``; of several, a list of records."""
+    require_key()
+    photos = read_question(request)
+    count_photos(len(photos))
+    predictor, settings = current_predictor(), current_settings()
+    if len(photos) == 1:
+        return answer(predictor, photos[0], settings)
+    return {"records": [answer_or_error(predictor, photo, settings) for photo in photos]}
+
+
+@bp.get("/openapi.json")
+def openapi() -> ResponseReturnValue:
+    """Describes the API as OpenAPI 3.1."""
+    root = url_for("views.start", _external=True).rstrip("/")
+    return description(root, current_predictor().bundle.contract.version, current_settings())
+
+
+def require_key() -> None:
+    """Asks for a bearer key where the settings hold any.
+
+    Raises:
+        Unauthorized: There is none, or a wrong one.
+    """
+    keys = current_settings().api_keys
+    # Not request.authorization: Werkzeug fails on a header "Basic" with letters outside of ASCII.
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    sent = sent.strip() if scheme.lower() == "bearer" else ""
+    # Every key is compared in full, so that the time of the answer tells nothing about them.
+    if keys and not any([hmac.compare_digest(key.encode(), sent.encode()) for key in keys]):
+        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+
+
+@bp.after_request
+def allow_origins(response: Response) -> Response:
+    """Lets scripts of the origins in the settings read the answer; of no others, which is the default."""
+    origin, allowed = request.headers.get("Origin"), current_settings().cors_origins
+    if not allowed:
+        return response
+    response.vary.add("Origin")
+    if origin in allowed:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+    return response

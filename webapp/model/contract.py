@@ -1,0 +1,301 @@
+"""The model's contract (``contract.json``): what goes in, what comes out, and how to read it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from webapp.model.labels import CLASSES
+
+
+class ContractError(ValueError):
+    """A contract with a field that is missing or wrong; the sentence names it."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a file of the bundle must be: its SHA-256 in hexadecimal and its size in bytes."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """The network's input: a square image of ``size`` pixels, ``dtype`` values within ``range``.
+
+    ``corrects_exposure`` says that dark photos are to be brightened first
+    (:func:`webapp.photo.imaging.correct_exposure`).
+    """
+
+    name: str
+    size: int
+    dtype: str
+    range: tuple[int, int]
+    channels: str
+    corrects_exposure: bool = False
+
+
+@dataclass(frozen=True)
+class ModelOutputs:
+    """Names of the network's outputs; an output that a model does not have is ``None``."""
+
+    probabilities: str
+    class_activation_maps: str | None = None
+    unfamiliarity: str | None = None
+    phone: str | None = None
+    lesion_map: str | None = None
+
+
+class PhotoKind(StrEnum):
+    """What a photo was taken with: a skin microscope or a phone alone."""
+
+    DERMATOSCOPE = "dermatoscope"
+    PHONE = "phone"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From which malignancy (0–1) on a photo counts as ``signs``, and from which as ``unsure``."""
+
+    signs: float
+    unsure: float
+
+
+@dataclass(frozen=True)
+class KindLimits:
+    """A photo whose chance (0–1) of being a phone's is below ``dermatoscope`` counts as a dermatoscope's,
+    one above ``phone`` as a phone's; what lies between is in doubt."""
+
+    dermatoscope: float
+    phone: float
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The limits that hold for one photo, and the kind of photo whose measured figures go with them."""
+
+    kind: PhotoKind
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What the model may judge: at most ``unfamiliarity`` and ``glare``, at least ``sharpness`` and
+    ``brightness`` (see :class:`webapp.photo.quality.Quality`). ``None`` is no limit."""
+
+    unfamiliarity: float | None = None
+    sharpness: float | None = None
+    brightness: float | None = None
+    glare: float | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A contract, complete and checked.
+
+    ``training_prior``, ``natural_prior`` and ``decision_weights`` hold one number for each of
+    ``classes``, in that order. So does ``golden``, the model's answer for
+    :func:`webapp.model.golden.golden_picture`; ``None`` for a model that came without it. ``kind_limits`` is
+    ``None`` for a model that does not tell the kinds of photo apart: it has the same thresholds for all.
+    """
+
+    name: str
+    version: str
+    created: str
+    architecture: str
+    licence: str
+    training_data: tuple[str, ...]
+    intended_use: str
+    files: Mapping[str, ModelFile]
+    input: ModelInput
+    outputs: ModelOutputs
+    classes: tuple[str, ...]
+    temperature: float
+    training_prior: tuple[float, ...]
+    natural_prior: tuple[float, ...]
+    decision_weights: tuple[float, ...]
+    thresholds: Mapping[PhotoKind, Thresholds]
+    gate: Gate
+    golden: tuple[float, ...] | None = None
+    kind_limits: KindLimits | None = None
+
+    def operating_point(self, phone: float | None) -> OperatingPoint:
+        """Chooses the thresholds for a photo; where its kind is in doubt, the more cautious ones.
+
+        Args:
+            phone: Chance (0–1) that it is a phone's photo; ``None`` if the model cannot tell.
+        """
+        if phone is None or self.kind_limits is None or phone < self.kind_limits.dermatoscope:
+            kind = PhotoKind.DERMATOSCOPE
+        elif phone > self.kind_limits.phone:
+            kind = PhotoKind.PHONE
+        else:
+            points = self.thresholds.values()
+            cautious = Thresholds(min(p.signs for p in points), min(p.unsure for p in points))
+            lowest = min(self.thresholds, key=lambda kind: self.thresholds[kind].unsure)
+            return OperatingPoint(lowest, cautious)
+        return OperatingPoint(kind, self.thresholds[kind])
+
+
+def same_for_all(thresholds: Thresholds) -> Mapping[PhotoKind, Thresholds]:
+    """Returns the thresholds of a model that does not tell the kinds of photo apart."""
+    return dict.fromkeys(PhotoKind, thresholds)
+
+
+def parse_contract(content: Mapping[str, Any]) -> Contract:
+    """Checks a contract field by field.
+
+    Args:
+        content: The parsed JSON.
+
+    Raises:
+        ContractError: A field is missing or wrong.
+    """
+    fields = _Fields(content)
+    fields.exactly("schema", 1)
+    files = fields.group("files")
+    return Contract(
+        name=fields.text("name"),
+        version=fields.text("version"),
+        created=fields.text("created"),
+        architecture=fields.text("architecture"),
+        licence=fields.text("licence"),
+        training_data=fields.texts("training_data"),
+        intended_use=fields.text("intended_use"),
+        files={name: _model_file(files.group(name)) for name in files.names()},
+        input=_model_input(fields.group("input")),
+        outputs=_model_outputs(fields.group("outputs")),
+        classes=tuple(fields.exactly("classes", list(CLASSES))),
+        temperature=fields.number("temperature"),
+        training_prior=fields.per_class("training_prior"),
+        natural_prior=fields.per_class("natural_prior"),
+        decision_weights=fields.per_class("decision_weights"),
+        thresholds=_thresholds_by_kind(fields.group("thresholds")),
+        gate=_gate(fields),
+        kind_limits=_kind_limits(fields),
+        golden=fields.group("golden").per_class("probabilities") if fields.has("golden") else None,
+    )
+
+
+def _model_file(fields: "_Fields") -> ModelFile:
+    return ModelFile(fields.text("sha256"), fields.whole("bytes"))
+
+
+def _model_input(fields: "_Fields") -> ModelInput:
+    low, high = fields.exactly("range", [0, 255])
+    return ModelInput(
+        name=fields.text("name"),
+        size=fields.whole("size"),
+        dtype=fields.exactly("dtype", "uint8"),
+        range=(low, high),
+        channels=fields.exactly("channels", "RGB"),
+        corrects_exposure=fields.flag("corrects_exposure"),
+    )
+
+
+def _model_outputs(fields: "_Fields") -> ModelOutputs:
+    return ModelOutputs(
+        probabilities=fields.text("probabilities"),
+        class_activation_maps=fields.text("class_activation_maps", optional=True),
+        unfamiliarity=fields.text("unfamiliarity", optional=True),
+        phone=fields.text("phone", optional=True),
+        lesion_map=fields.text("lesion_map", optional=True),
+    )
+
+
+def _thresholds_by_kind(fields: "_Fields") -> Mapping[PhotoKind, Thresholds]:
+    if not any(fields.has(kind) for kind in PhotoKind):
+        return same_for_all(_thresholds(fields))
+    return {kind: _thresholds(fields.group(kind)) for kind in PhotoKind}
+
+
+def _kind_limits(fields: "_Fields") -> KindLimits | None:
+    if not fields.has("kind_limits"):
+        return None
+    if fields.group("outputs").text("phone", optional=True) is None:
+        raise ContractError("kind_limits divide the kinds of photo, but no output of the model tells them")
+    group = fields.group("kind_limits")
+    limits = KindLimits(group.number("dermatoscope"), group.number("phone"))
+    if not 0 <= limits.dermatoscope <= limits.phone <= 1:
+        raise ContractError("kind_limits must be 0 ≤ dermatoscope ≤ phone ≤ 1")
+    return limits
+
+
+def _thresholds(fields: "_Fields") -> Thresholds:
+    thresholds = Thresholds(fields.number("signs"), fields.number("unsure"))
+    if not 0 < thresholds.unsure <= thresholds.signs < 1:
+        raise ContractError("the thresholds must be 0 < unsure ≤ signs < 1")
+    return thresholds
+
+
+def _gate(fields: "_Fields") -> Gate:
+    gate = fields.group("gate", optional=True)
+    names = ("unfamiliarity", "sharpness", "brightness", "glare")
+    limits = {name: gate.number(name, optional=True) for name in names}
+    measured = fields.group("outputs").text("unfamiliarity", optional=True)
+    if limits["unfamiliarity"] is not None and measured is None:
+        raise ContractError("the gate limits the unfamiliarity, but no output of the model holds it")
+    return Gate(**limits)
+
+
+class _Fields:
+    """An object of the contract, read field by field so that an error can name its field."""
+
+    def __init__(self, content: Mapping[str, Any], prefix: str = "") -> None:
+        self._content, self._prefix = content, prefix
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._content)
+
+    def has(self, name: str) -> bool:
+        return self._content.get(name) is not None
+
+    def text(self, name: str, optional: bool = False) -> Any:
+        return self._get(name, "a text", lambda value: isinstance(value, str) and value != "", optional)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self._get(name, "a list of texts", lambda value: _is_list(value, str))
+        return tuple(value)
+
+    def whole(self, name: str) -> Any:
+        return self._get(name, "a whole number above 0", lambda value: type(value) is int and value > 0)
+
+    def flag(self, name: str) -> bool:
+        return bool(self._get(name, "true or false", lambda value: type(value) is bool, optional=True))
+
+    def number(self, name: str, optional: bool = False) -> Any:
+        value = self._get(name, "a number", _is_number, optional)
+        return None if value is None else float(value)
+
+    def per_class(self, name: str) -> tuple[float, ...]:
+        def fits(value: Any) -> bool:
+            return _is_list(value, object) and len(value) == len(CLASSES) and all(map(_is_number, value))
+
+        return tuple(map(float, self._get(name, f"a list of {len(CLASSES)} numbers", fits)))
+
+    def exactly(self, name: str, expected: Any) -> Any:
+        return self._get(name, str(expected), lambda value: value == expected)
+
+    def group(self, name: str, optional: bool = False) -> "_Fields":
+        value = self._get(name, "an object", lambda value: isinstance(value, dict), optional)
+        return _Fields(value or {}, f"{self._prefix}{name}.")
+
+    def _get(self, name: str, requirement: str, fits: Any, optional: bool = False) -> Any:
+        value = self._content.get(name)
+        if value is None and optional:
+            return None
+        if name not in self._content:
+            raise ContractError(f"the field {self._prefix}{name} is missing")
+        if not fits(value):
+            raise ContractError(f"the field {self._prefix}{name} must be {requirement}")
+        return value
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type(): True is an int, but no number
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(item, kind) for item in value)

@@ -1,0 +1,102 @@
+"""The pictures of a result: the photo as the page shows it, and the heat map that lies over it."""
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from webapp.photo.imaging import Box
+
+SHOWN_SIDE: Final = 896  # twice the width of the result's column, for sharp screens; about 100 kB as JPEG
+HEAT_MAP_SIDE: Final = 224  # the map has about 7 × 7 cells: more pixels add bytes, not information
+
+# Matplotlib's "plasma" (CC0) at even steps: brightness rises evenly, so that it reads in grey and with
+# any colour vision too.
+PLASMA: Final = np.array(
+    [
+        (13, 8, 135),
+        (84, 2, 163),
+        (139, 10, 165),
+        (185, 50, 137),
+        (219, 92, 104),
+        (244, 136, 73),
+        (254, 188, 43),
+        (240, 249, 33),
+    ],
+    np.float32,
+)
+MOST_OPAQUE: Final = 0.85  # the spot stays visible under the brightest part
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture for an ``<img>``: its address and the size to reserve for it, in pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def shown_photo(image: Image.Image, box: Box | None = None) -> Picture:
+    """Encodes a photo anew for the page; nothing of the sent file but its pixels comes along.
+
+    Args:
+        image: RGB photo, as from :func:`webapp.photo.imaging.decode`.
+        box: The part to show; the whole photo if ``None``.
+    """
+    left, upper, right, lower = box or (0, 0, *image.size)
+    scale = min(1.0, SHOWN_SIDE / max(right - left, lower - upper))
+    size = max(1, round((right - left) * scale)), max(1, round((lower - upper) * scale))
+    if scale == 1 and (left, upper, right, lower) == (round(left), round(upper), round(right), round(lower)):
+        shown = image.crop((round(left), round(upper), round(right), round(lower)))
+    else:
+        shown = image.resize(
+            size, Image.Resampling.BICUBIC, box=(left, upper, right, lower), reducing_gap=2.0
+        )
+    shown.info = {}  # Pillow would write a comment of the sent file into the new one
+    return Picture(_data_uri(shown, "JPEG", quality=85), *size)
+
+
+def heat_map(activation_map: np.ndarray) -> Picture:
+    """Draws an activation map as a transparent picture to lie over the square that the network saw.
+
+    Args:
+        activation_map: ``float32`` array of shape ``(height, width)``, 0–1.
+
+    Returns:
+        A PNG from see-through violet (0) to yellow (1).
+    """
+    size = HEAT_MAP_SIDE, HEAT_MAP_SIDE
+    smooth = np.asarray(Image.fromarray(activation_map).resize(size, Image.Resampling.BICUBIC))
+    levels = Image.fromarray((np.clip(smooth, 0, 1) * 255).astype(np.uint8)).convert("P")
+    steps = np.linspace(0, 1, 256)
+    anchors = np.linspace(0, 1, len(PLASMA))
+    colours = np.stack([np.interp(steps, anchors, channel) for channel in PLASMA.T], axis=-1)
+    levels.putpalette(colours.round().astype(np.uint8).tobytes())
+    opacity = (steps**0.7 * MOST_OPAQUE * 255).astype(np.uint8).tobytes()
+    return Picture(_data_uri(levels, "PNG", transparency=opacity), *size)
+
+
+def peak(activation_map: np.ndarray) -> tuple[int, int] | None:
+    """Finds the ninth of the photo in which an activation map is highest.
+
+    Args:
+        activation_map: As for :func:`heat_map`.
+
+    Returns:
+        Row and column, each 0 to 2; ``None`` if the map is empty.
+    """
+    if not activation_map.any():
+        return None
+    height, width = activation_map.shape
+    row, column = divmod(int(activation_map.argmax()), width)
+    return int(3 * (row + 0.5) / height), int(3 * (column + 0.5) / width)
+
+
+def _data_uri(image: Image.Image, file_format: str, **options: object) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return f"data:image/{file_format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,248 @@
+"""gunicorn's threaded worker, except that no thread ever waits for a visitor.
+
+gunicorn's own hands a connection to a thread as soon as it is open, and the thread then waits for
+the rest of the request: as many connections as there are threads, each stopping in the middle of a
+photo, block it for good. Here the worker's event loop collects the request, and a thread gets it
+once it is complete. A connection that stalls costs a little memory until it is cut off.
+"""
+
+import io
+import logging
+import random
+import resource
+import socket
+import time
+import traceback
+from functools import partial
+from http import HTTPStatus
+from selectors import EVENT_READ
+from typing import Any, Final
+
+from gunicorn.http import errors
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.util import write_error
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+
+from webapp.config import Settings
+from webapp.server.arrival import HEAD_LIMIT, Arrival, MalformedChunks
+from webapp.server.security import body_limit
+from webapp.server.waiting_room import RETRY_AFTER
+
+PIECE: Final = 262_144  # bytes taken from a socket at once
+DISCARD_LIMIT: Final = 100_000_000  # bytes; above the largest raw photos that phones take today
+HELD_PHOTOS: Final = 8  # of the largest size; 120 MB as delivered, beside 512 MB of the smallest machine
+SPARE_FILES: Final = 160  # two for each of 72 threads: one to Redis and a style sheet, for example
+
+_log = logging.getLogger(__name__)
+
+_REFUSALS: Final = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+}
+"""How to answer what gunicorn does not take for a request; any other reason is a 400."""
+
+
+class Delivered(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
+    """Reads what has been collected and never from the socket: no thread waits for a visitor.
+
+    Behind that comes the end of the file, which makes a request that is not complete a 400.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.collected = io.BytesIO()
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        # Never the rest at once: gunicorn copies all that it holds ahead with every 64 kB that the app reads.
+        piece = self.collected.read(self.mxchunk)
+        if len(piece) < self.mxchunk:
+            self.collected = io.BytesIO()  # that was the last piece: what is read through need not stay
+        return piece
+
+
+class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A threaded worker whose event loop collects the requests."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        settings = Settings.from_environ()
+        self.body_limit = body_limit(settings)
+        self.upload_seconds, self.stall_seconds = settings.upload_seconds, settings.stall_seconds
+        self.arrivals: dict[Any, Arrival] = {}  # by connection, the oldest first
+        self.held = 0  # bytes in the arrivals, and in requests that threads are answering
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files != resource.RLIM_INFINITY:
+            self.worker_connections: int = min(self.worker_connections, max(1, files - SPARE_FILES))
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Collects the next request of a connection; gunicorn gives it to a thread here."""
+        conn.init()
+        if not isinstance(conn.parser.unreader, Delivered):
+            conn.parser.unreader = Delivered(conn.sock)
+        conn.sock.setblocking(False)
+        now = time.monotonic()
+        arrival = self.arrivals[conn] = Arrival(now, now)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_data, conn))
+        if ahead := conn.parser.unreader.take_buffered():
+            self.take(conn, arrival, ahead)
+
+    def accept(self, listener: Any) -> None:
+        """Takes a new connection; where the worker has all that it may have, the oldest goes for it."""
+        try:
+            super().accept(listener)
+            full = self.nr_conns >= self.worker_connections
+        except OSError:  # no file is left for it; gunicorn's loop would end with the worker
+            full = True
+        if full and self.arrivals:
+            self.drop(next(iter(self.arrivals)))
+
+    def on_data(self, conn: Any, sock: socket.socket) -> None:
+        """Takes what a connection has sent."""
+        try:
+            piece = sock.recv(PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            piece = b""
+        arrival = self.arrivals.get(conn)
+        if arrival is None:  # cut off by an event of the same round
+            return
+        if not piece:
+            self.drop(conn)
+        elif not arrival.finished:
+            self.take(conn, arrival, piece)
+
+    def take(self, conn: Any, arrival: Arrival, piece: bytes) -> None:
+        """Adds a piece to a request, and gives the request to a thread when that was its last."""
+        arrival.latest = time.monotonic()
+        keep = len(piece)
+        if arrival.head and arrival.length is not None and arrival.length > self.body_limit:
+            keep = 0
+        arrival.data += piece[:keep]
+        arrival.discarded += len(piece) - keep
+        self.held += keep
+        if not arrival.head:
+            arrival.read_head()
+            if len(arrival.data) > HEAD_LIMIT and not 0 < arrival.head <= HEAD_LIMIT:
+                return self.refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            if arrival.head and arrival.waits_for_leave:
+                try:
+                    conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                except OSError:  # hung up, or not reading; gunicorn's loop would end with the worker
+                    return self.drop(conn)
+        if arrival.length is None:
+            try:
+                arrival.walk_chunks()
+            except MalformedChunks:
+                return self.refuse(conn, HTTPStatus.BAD_REQUEST)
+        too_long = arrival.length is not None and arrival.length > DISCARD_LIMIT
+        endless = arrival.length is None and arrival.received > self.body_limit
+        if arrival.is_complete() or too_long or endless:
+            self.deliver(conn, arrival)
+        elif self.held > HELD_PHOTOS * self.body_limit:
+            # Whoever takes longest goes: an honest photo is through in seconds.
+            slowest = next(each for each, arrival in self.arrivals.items() if arrival.data)
+            self.refuse(slowest, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def deliver(self, conn: Any, arrival: Arrival) -> None:
+        """Gives a request to a thread."""
+        del self.arrivals[conn]
+        self.poller.unregister(conn.sock)
+        conn.held = len(arrival.data)
+        # What was discarded will never come: the answer to its headers alone ends the connection.
+        conn.incomplete = arrival.discarded > 0 or not arrival.is_complete()
+        conn.data_ready = True
+        if arrival.trailers:
+            del arrival.data[arrival.trailers]  # nobody here reads them
+        conn.parser.unreader.collected = io.BytesIO(arrival.data)
+        super().enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answers a request; runs in a thread."""
+        conn.sock.settimeout(self.stall_seconds)  # also for a visitor who does not read the answer
+        if conn.incomplete:
+            req.force_close()
+        return bool(super().handle_request(req, conn)) and not conn.incomplete
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answers what is no request, or what the app did not catch, and logs which error it was.
+
+        gunicorn also logs the visitor's address, and what they sent.
+        """
+        ours = isinstance(exc, (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName))
+        fields: dict[str, Any] = {"error": type(exc).__name__}
+        if ours or not isinstance(exc, errors.ParseException):
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            fields["exception"] = "".join(traceback.format_tb(exc.__traceback__))  # lines of code, no values
+            _log.error("request failed", extra={"fields": fields})
+        else:
+            status = _REFUSALS.get(type(exc), HTTPStatus.BAD_REQUEST)
+            _log.warning("no request", extra={"fields": fields})
+        try:
+            write_error(client, status.value, status.phrase, "")
+        except OSError:
+            pass  # gone
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Takes a connection back from its thread, for its next request."""
+        self.held -= conn.held
+        conn.parser.unreader.buf.write(conn.parser.unreader.collected.read())  # the next may have come along
+        conn.parser.unreader.collected = io.BytesIO()
+        if not fs.cancelled() and fs.exception() is None and fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self.linger(conn)
+
+    def linger(self, conn: Any) -> None:
+        """Says that nothing more will be sent, and waits until the visitor has read it all.
+
+        gunicorn does so in the event loop and blocks it, for 2 seconds with each visitor who does not
+        hang up; and a connection closed at once may take the answer with it.
+        """
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # hung up
+            self.nr_conns -= 1
+            conn.close()
+            return
+        conn.sock.setblocking(False)
+        now = time.monotonic()
+        self.arrivals[conn] = Arrival(now, now, finished=True)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_data, conn))
+
+    def murder_pending(self) -> None:
+        """Cuts off whoever takes too long; gunicorn's loop calls this once a second or more often."""
+        now = time.monotonic()
+        for conn, arrival in list(self.arrivals.items()):
+            waits = not arrival.finished and (arrival.data or self.alive)
+            patience = self.stall_seconds if waits else STOP_KEEPALIVE_LINGER
+            if now - arrival.latest > patience or now - arrival.started > self.upload_seconds:
+                if arrival.data:
+                    self.refuse(conn, HTTPStatus.REQUEST_TIMEOUT)
+                else:
+                    self.drop(conn)
+
+    def refuse(self, conn: Any, status: HTTPStatus) -> None:
+        """Cuts a request off, with the status that says why."""
+        head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Length: 0\r\n"
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            head += f"Retry-After: {random.choice(RETRY_AFTER)}\r\n"
+        try:
+            conn.sock.send(f"{head}\r\n".encode())
+        except OSError:
+            pass  # gone, or not reading
+        self.forget(conn)
+        self.linger(conn)
+
+    def drop(self, conn: Any) -> None:
+        """Closes a connection whose request is not complete."""
+        self.forget(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def forget(self, conn: Any) -> None:
+        """Takes a connection and what came of its request off the event loop."""
+        self.held -= len(self.arrivals.pop(conn).data)
+        self.poller.unregister(conn.sock)

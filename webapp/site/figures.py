@@ -1,0 +1,151 @@
+"""How good the model is: ``metrics.json`` in the words and numbers of the pages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import format_decimal
+from flask_babel import gettext as _
+
+from webapp.answer.assessment import Outcome
+from webapp.model.contract import PhotoKind
+from webapp.model.labels import CLASSES
+from webapp.site import drawings, wording
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """Of 100 cancers and of 100 harmless spots in the test, how many get which answer."""
+
+    flagged: int
+    unsure: int
+    missed: int
+    false_alarms: int
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measured value with its 95 % interval, as text; ``range`` is empty where there is no value."""
+
+    value: str
+    range: str
+
+
+@dataclass(frozen=True)
+class KindRow:
+    """One line of the table of the seven kinds."""
+
+    dx: str
+    name: str
+    found: Interval
+    right: Interval
+    photos: str
+
+
+@dataclass(frozen=True)
+class PhotosRow:
+    """One line of the table of kinds of photo."""
+
+    name: str
+    score: Interval
+    photos: str
+
+
+@dataclass(frozen=True)
+class MeasuredFigures:
+    """How good the model is, from ``metrics.json``."""
+
+    photos: str
+    frequencies: Frequencies
+    kinds: tuple[KindRow, ...]
+    auc: str
+    roc: drawings.Roc
+    calibration_error: str
+    calibration: drawings.Calibration
+    confusion: drawings.Confusion
+    by_photos: tuple[PhotosRow, ...]
+
+
+def frequencies(
+    metrics: Mapping[str, Any], outcome: Outcome, kind: PhotoKind = PhotoKind.DERMATOSCOPE
+) -> Frequencies:
+    """Turns sensitivity and specificity into "of 100", at the limit that an outcome is about.
+
+    Args:
+        metrics: ``metrics.json``.
+        outcome: ``signs`` counts what gets this answer; any other, what gets ``signs`` or ``unsure``.
+        kind: Of the photo at hand; figures of dermatoscope photos where there are none of phones.
+    """
+    test = metrics["test"] if kind is PhotoKind.DERMATOSCOPE else metrics.get("phone", metrics["test"])
+    points = test["operating_points"]
+    point = points["signs" if outcome is Outcome.SIGNS else "unsure"]
+    flagged = _of_hundred(point["sensitivity"]["value"])
+    missed = 100 - _of_hundred(points["unsure"]["sensitivity"]["value"])
+    return Frequencies(
+        flagged, 100 - flagged - missed, missed, 100 - _of_hundred(point["specificity"]["value"])
+    )
+
+
+def _of_hundred(share: float) -> int:
+    """Turns a rate into "of 100", but never into all of them: no test shows that nothing is ever missed."""
+    return min(round(100 * share), 99)
+
+
+def measured_figures(metrics: Mapping[str, Any]) -> MeasuredFigures:
+    """Prepares all figures for the page about the model.
+
+    Args:
+        metrics: ``metrics.json``.
+    """
+    test, kinds = metrics["test"], wording.kinds()
+    return MeasuredFigures(
+        photos=str(format_decimal(test["images"])),
+        frequencies=frequencies(metrics, Outcome.UNSURE),
+        kinds=tuple(
+            KindRow(
+                dx,
+                kinds[dx].name,
+                _interval(test["per_class"][dx]["recall"], 100, "0"),
+                _interval(test["per_class"][dx]["precision"], 100, "0"),
+                str(format_decimal(test["per_class"][dx]["images"])),
+            )
+            for dx in CLASSES
+        ),
+        auc=_decimals(test["malignancy_auc"]["value"]),
+        roc=drawings.roc(test["roc"], test["operating_points"]),
+        calibration_error=_decimals(test["malignancy_ece"]["value"]),
+        calibration=drawings.calibration(test["calibration"]["bins"]),
+        confusion=drawings.confusion(test["confusion"], [kinds[dx].name for dx in CLASSES]),
+        by_photos=_by_photos(metrics),
+    )
+
+
+def _by_photos(metrics: Mapping[str, Any]) -> tuple[PhotosRow, ...]:
+    """One line for the test's microscope photos and, where measured, another collection's and phones'."""
+    groups = [(_("Skin microscope"), metrics["test"])]
+    if elsewhere := metrics.get("isic2017"):
+        groups.append((_("Skin microscope, another collection"), elsewhere))
+    if phone := metrics.get("phone"):
+        groups.append((_("Phone, all"), phone))
+        names = {
+            "1-2": _("Phone, light skin (types 1–2)"),
+            "3-4": _("Phone, medium skin (types 3–4)"),
+            "5-6": _("Phone, dark skin (types 5–6)"),
+        }
+        groups.extend((names[types], group) for types, group in phone["skin_types"].items())
+    return tuple(
+        PhotosRow(name, _interval(group["malignancy_auc"], 1, "0.00"), str(format_decimal(group["images"])))
+        for name, group in groups
+    )
+
+
+def _interval(figure: Mapping[str, Any] | None, factor: float, pattern: str) -> Interval:
+    """Writes a measured value; there is none where too few photos would have had to tell it."""
+    if figure is None or figure["value"] is None:
+        return Interval(_("too few"), "")
+    value, low, high = (format_decimal(factor * figure[part], pattern) for part in ("value", "low", "high"))
+    return Interval(value, f"{low}–{high}")
+
+
+def _decimals(number: float) -> str:
+    return str(format_decimal(number, "0.000"))

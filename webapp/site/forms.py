@@ -1,0 +1,63 @@
+"""The form on the start page. Its validator reads the photo, so that a bad one is the field's error."""
+
+from flask_babel import gettext
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
+from wtforms import BooleanField, StringField, ValidationError
+
+from webapp.answer.assessment import Answers
+from webapp.answer.diagnose import read_photo
+from webapp.answer.messages import PHOTO_MESSAGES
+from webapp.api.question import read_box
+from webapp.config import current_settings
+from webapp.photo.imaging import Box, Photo, PhotoError
+from webapp.server.request_log import note
+
+
+class NoPhoto(PhotoError):
+    code = "missing"
+
+
+class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """One photo, chosen or taken with the phone's camera, and three optional answers.
+
+    ``box`` is filled by the script with which a person crops the photo, and empty without it. After a
+    successful validation ``decoded`` is the photo and ``crop`` the part to look at, ``None`` for the
+    square in the middle; after a failed one ``status`` is the HTTP status that says why.
+    """
+
+    photo = FileField()
+    camera = FileField()
+    box = StringField()
+    changed = BooleanField()
+    symptoms = BooleanField()
+    different = BooleanField()
+
+    decoded: Photo
+    crop: Box | None
+    status: int
+
+    def validate_photo(self, field: FileField) -> None:
+        """Reads whichever of the two fields is filled."""
+        upload = self.photo.data or self.camera.data
+        try:
+            if upload is None:
+                raise NoPhoto
+            self.crop = read_box(self.box.data) if self.box.data else None
+            self.decoded = read_photo(upload.stream, current_settings(), self.crop)
+        except PhotoError as error:
+            message = PHOTO_MESSAGES[error.code]
+            self.status = message.status
+            note(error=error.code)
+            raise ValidationError(gettext(message.sentence)) from error
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What a photo may have, for the script that makes larger ones smaller."""
+        settings = current_settings()
+        return {"data-max-bytes": settings.max_upload_bytes, "data-max-pixels": settings.max_pixels}
+
+    @property
+    def answers(self) -> Answers:
+        """What was ticked."""
+        return Answers(self.changed.data, self.symptoms.data, self.different.data)

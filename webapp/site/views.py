@@ -1,0 +1,58 @@
+"""The pages. A result is rendered straight from the POST: it is stored nowhere, so it has no address."""
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import CombinedMultiDict
+
+from webapp.answer.crop_proposal import propose_box
+from webapp.answer.diagnose import examine, read_photo
+from webapp.config import current_settings
+from webapp.model.predictor import current_predictor
+from webapp.site import pages
+from webapp.site.forms import NoPhoto, PhotoForm
+
+bp = Blueprint("views", __name__)
+
+
+@bp.get("/")
+def start() -> ResponseReturnValue:
+    """Shows the form."""
+    return _start(PhotoForm())
+
+
+@bp.post("/")
+def check() -> ResponseReturnValue:
+    """Answers for one photo, or shows the form again with what is wrong with it."""
+    # Given both, Flask-WTF does not look for a form in a JSON body, where a number would be a bug to it.
+    form = PhotoForm(CombinedMultiDict((request.files, request.form)))
+    if not form.validate():
+        return _start(form), form.status
+    predictor = current_predictor()
+    assessment = examine(predictor, form.decoded, form.answers, form.crop)
+    page = pages.result_page(assessment, form.decoded, form.answers, predictor.bundle, form.crop)
+    return render_template("result.html", form=form, page=page)
+
+
+@bp.post("/crop")
+def crop() -> ResponseReturnValue:
+    """Tells the page's script where the spot probably is, in pixels of the photo that it sent."""
+    if (upload := request.files.get("photo")) is None:
+        raise NoPhoto
+    photo = read_photo(upload.stream, current_settings())
+    return {"box": propose_box(current_predictor(), photo)}
+
+
+@bp.get("/about")
+def about() -> ResponseReturnValue:
+    """Shows what the model is, how good it is and what it cannot do."""
+    return render_template("about.html", page=pages.about_page(current_predictor().bundle))
+
+
+@bp.get("/api")
+def api() -> ResponseReturnValue:
+    """Shows programmers how to ask, with examples to copy."""
+    return render_template("api.html", page=pages.api_page(current_settings()))
+
+
+def _start(form: PhotoForm) -> str:
+    return render_template("start.html", form=form, page=pages.start_page(current_settings()))
