@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -57,10 +57,30 @@ class PhotoKind(StrEnum):
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From which malignancy (0–1) on a photo counts as ``signs``, and from which as ``unsure``."""
+    """From which malignancy (0–1) on a photo counts as ``signs``, and from which as ``unsure``.
+
+    From a probability of ``melanoma`` (0–1) on an ``unsure`` spot is to be seen sooner. A photo with an
+    unfamiliarity above ``unusual`` is never ``no_signs``. ``None`` is no such limit.
+    """
 
     signs: float
     unsure: float
+    melanoma: float | None = None
+    unusual: float | None = None
+
+
+@dataclass(frozen=True)
+class DetailOffsets:
+    """What age, sex and place add to the log-probabilities of the seven ``labels.CLASSES``.
+
+    ``age_offsets`` stand at ``age_knots`` (years, ascending). ``sex`` and ``site`` have their names as in
+    ``contract.json``. What is empty adds nothing.
+    """
+
+    age_knots: tuple[float, ...] = ()
+    age_offsets: tuple[tuple[float, ...], ...] = ()
+    sex: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    site: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,10 +94,12 @@ class KindLimits:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The limits that hold for one photo, and the kind of photo whose measured figures go with them."""
+    """The limits and what details add for one photo, and the kind of photo whose measured figures go with
+    them."""
 
     kind: PhotoKind
     thresholds: Thresholds
+    details: DetailOffsets = DetailOffsets()
 
 
 @dataclass(frozen=True)
@@ -99,6 +121,7 @@ class Contract:
     ``classes``, in that order. So does ``golden``, the model's answer for
     :func:`webapp.model.golden.golden_picture`; ``None`` for a model that came without it. ``kind_limits`` is
     ``None`` for a model that does not tell the kinds of photo apart: it has the same thresholds for all.
+    ``details`` is empty for a model that does not know what age, sex and place tell.
     """
 
     name: str
@@ -120,6 +143,7 @@ class Contract:
     gate: Gate
     golden: tuple[float, ...] | None = None
     kind_limits: KindLimits | None = None
+    details: Mapping[PhotoKind, DetailOffsets] = field(default_factory=dict)
 
     def operating_point(self, phone: float | None) -> OperatingPoint:
         """Chooses the thresholds for a photo; where its kind is in doubt, the more cautious ones.
@@ -133,10 +157,15 @@ class Contract:
             kind = PhotoKind.PHONE
         else:
             points = self.thresholds.values()
-            cautious = Thresholds(min(p.signs for p in points), min(p.unsure for p in points))
+            cautious = Thresholds(
+                min(p.signs for p in points),
+                min(p.unsure for p in points),
+                min((p.melanoma for p in points if p.melanoma is not None), default=None),
+                min((p.unusual for p in points if p.unusual is not None), default=None),
+            )
             lowest = min(self.thresholds, key=lambda kind: self.thresholds[kind].unsure)
-            return OperatingPoint(lowest, cautious)
-        return OperatingPoint(kind, self.thresholds[kind])
+            return OperatingPoint(lowest, cautious, self.details.get(lowest, DetailOffsets()))
+        return OperatingPoint(kind, self.thresholds[kind], self.details.get(kind, DetailOffsets()))
 
 
 def same_for_all(thresholds: Thresholds) -> Mapping[PhotoKind, Thresholds]:
