@@ -5,14 +5,20 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+ON_TWO := --numprocesses 2 --dist loadgroup
 
-.PHONY: run test setup lint lock audit protections load train-smoke report screenshots translations bench instances rehearse clean
+.PHONY: run test test-all setup lint lock audit protections load train-smoke report screenshots translations bench instances rehearse clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
 
+# Five minutes on two quiet cores: everything that tells right from wrong.
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest $(ON_TWO) -m "not slow"
+
+# The rest, which takes longer: the long fuzz, the whole training road, large photos.
+test-all: $(VENV)/.dev
+	$(BIN)/pytest $(ON_TWO) -m slow
 
 setup: $(VENV)/.dev
 
