@@ -199,7 +199,7 @@ def test_report_renders_readme_and_model_card(bundle):
     readme = (bundle.parent / "README.md").read_text()
     assert "old" not in readme
     assert "version 9.9.9" in readme
-    assert "70.8 %" in readme
+    assert "70.79 %" in readme
     assert readme.endswith("<!-- end results -->\n")
     assert "# Model card: Skin Cancer Detector 9.9.9" in (bundle / "MODEL_CARD.md").read_text()
 
