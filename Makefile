@@ -80,17 +80,18 @@ rehearse: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.render
 
 # Each stamp is the time of the last installation from the files that it depends on.
-$(VENV)/.serve: requirements.txt | $(VENV)/bin/python
+$(VENV)/.serve: requirements.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
 	touch $@
 
-$(VENV)/.dev: requirements.txt requirements-train.txt requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/.dev: requirements.txt requirements-train.txt requirements-dev.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
 	touch $@ $(VENV)/.serve
 
-$(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv $(VENV)
+# Debian's Python without python3-venv leaves an environment without pip: it goes, so that the next try begins anew.
+$(VENV)/bin/pip:
+	$(PYTHON) scripts/check_machine.py
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian and Ubuntu: sudo apt install python3-venv, then again."; exit 1; }
 
 clean:
 	rm -rf $(VENV) build
