@@ -12,6 +12,10 @@ from webapp.config import Settings
 from webapp.model.predictor import INTERPRETERS
 from webapp.server.waiting_room import RETRY_AFTER
 
+# How long a thread that comes back from the network or a decoder may wait for one that runs Python. With
+# Python's own 5 ms a core stood still meanwhile.
+SWITCH_SECONDS = 0.0005
+
 _settings = Settings.from_environ()
 
 bind = f"0.0.0.0:{_settings.port}"
@@ -52,9 +56,16 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Sets apart what stays for good, so that looking for what can go takes 1 ms and not 60."""
+    """Sets apart what stays for good, so that looking for what can go takes 0.1 ms and not 60.
+
+    The templates are compiled first: after it, they would be looked through for 0.6 ms with every answer.
+    """
+    environment = worker.wsgi.jinja_env
+    for name in environment.list_templates(["html"]):
+        environment.get_template(name)
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:

@@ -1,6 +1,5 @@
 """The form on the start page. Its validator reads the photo, so that a bad one is the field's error."""
 
-from flask_babel import gettext
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, ValidationError
@@ -12,6 +11,7 @@ from webapp.api.question import read_box
 from webapp.config import current_settings
 from webapp.photo.imaging import Box, Photo, PhotoError
 from webapp.server.request_log import note
+from webapp.site.languages import gettext
 
 
 class NoPhoto(PhotoError):

@@ -9,12 +9,12 @@ from typing import Final
 
 from babel.lists import format_list
 from flask_babel import get_locale
-from flask_babel import gettext as _
 from markupsafe import Markup
 
 from webapp.answer.assessment import Answers, Assessment, Outcome, Reason
 from webapp.answer.messages import PHOTO_MESSAGES, status_message
 from webapp.model.contract import Gate
+from webapp.site.languages import gettext as _
 
 
 @dataclass(frozen=True)
