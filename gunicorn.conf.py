@@ -4,12 +4,15 @@ import ctypes
 import gc
 import os
 import secrets
+import shutil
 import sys
+import tempfile
 from http import HTTPStatus
 from typing import Any
 
 from webapp.config import Settings
 from webapp.model.predictor import INTERPRETERS
+from webapp.server.metrics import FOLDER
 from webapp.server.waiting_room import RETRY_AFTER
 
 # How long a thread that comes back from the network or a decoder may wait for one that runs Python. With
@@ -42,6 +45,22 @@ def on_starting(server: Any) -> None:
     if _settings.secret_key is None:
         os.environ["SECRET_KEY"] = secrets.token_hex(32)
         server.log.warning("SECRET_KEY is not set: made one at random; forms opened before a restart fail")
+    if _settings.metrics:  # before anything imports prometheus_client, which looks there then
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="metrics-")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Lets a worker's memory and queue go with it; what it has counted stays."""
+    if _settings.metrics:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Takes away the folder in which the workers counted."""
+    if _settings.metrics:
+        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
 
 
 def post_fork(server: Any, worker: Any) -> None:
