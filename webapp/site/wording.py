@@ -5,7 +5,6 @@ request: they translate into its language.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from babel.lists import format_list
 from flask_babel import get_locale
@@ -52,22 +51,6 @@ class Check:
     remedy: str = ""
 
 
-ADVISED_WEEKS: Final = {
-    # Within how many weeks a doctor should look at the spot: from the photo alone, and with an answer ticked.
-    # Answers can only shorten it. 0: no visit is advised for this.
-    Outcome.SIGNS: (2, 1),
-    Outcome.UNSURE: (4, 2),
-    Outcome.NO_SIGNS: (0, 4),
-    Outcome.CANNOT_JUDGE: (0, 4),
-}
-
-
-def advised_weeks(assessment: Assessment, answers: Answers) -> int:
-    """Returns within how many weeks a doctor should look at the spot; 0 if no visit is advised."""
-    by_photo = Outcome.NO_SIGNS if assessment.raised_by_answers else assessment.outcome
-    return ADVISED_WEEKS[by_photo][answers.any]
-
-
 def within(weeks: int) -> str:
     """Says an advised time in words."""
     words: dict[int, str] = {
@@ -83,7 +66,7 @@ def banner(outcome: Outcome, weeks: int, missed: int | None) -> Banner:
 
     Args:
         outcome: The answer.
-        weeks: From :func:`advised_weeks`.
+        weeks: Within how many a doctor should look at the spot; 0 if no visit is advised.
         missed: Of 100 cancers in the test, how many end as ``no_signs``; ``None`` if not measured.
     """
     if outcome is Outcome.SIGNS:
