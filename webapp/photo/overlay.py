@@ -46,15 +46,16 @@ class Picture:
     height: int
 
 
-def shown_photo(image: Image.Image, box: Box | None = None) -> Picture:
+def shown_photo(image: Image.Image, box: Box | None = None, longest: int = SHOWN_SIDE) -> Picture:
     """Encodes a photo anew for the page; nothing of the sent file but its pixels comes along.
 
     Args:
         image: RGB photo, as from :func:`webapp.photo.imaging.decode`.
         box: The part to show; the whole photo if ``None``.
+        longest: Its longer side in pixels at most.
     """
     left, upper, right, lower = box or (0, 0, *image.size)
-    scale = min(1.0, SHOWN_SIDE / max(right - left, lower - upper))
+    scale = min(1.0, longest / max(right - left, lower - upper))
     size = max(1, round((right - left) * scale)), max(1, round((lower - upper) * scale))
     if scale == 1 and (left, upper, right, lower) == (round(left), round(upper), round(right), round(lower)):
         shown = image.crop((round(left), round(upper), round(right), round(lower)))

@@ -33,13 +33,10 @@ class Metrics:
     """What is counted and timed. Every label has few values, and none of them is a visitor's own text."""
 
     def __init__(self) -> None:
-        from prometheus_client import (  # for those alone who set it
-            CollectorRegistry,
-            Counter,
-            Gauge,
-            Histogram,
-        )
+        # For those alone who set it.
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+        disable_created_metrics()  # several workers together have none either
         self.registry = CollectorRegistry()
         common: dict[str, Any] = {"namespace": "skin_cancer_detector", "registry": self.registry}
         self.requests = Counter("requests", "Answered requests.", ["route", "status"], **common)

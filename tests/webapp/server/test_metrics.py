@@ -51,7 +51,7 @@ def test_answers_are_counted_and_each_stage_is_timed(make_app: AppMaker, photo: 
     assert [send(client, content) for content in (photo, photo, b"no photo")] == [200, 200, 415]
     found = scraped(client)
     assert found["answers_total", "signs"] == 2
-    assert found["photos_total", API, "JPEG"] == 2
+    assert found["photos_total", "JPEG", API] == 2
     assert found["refused_photos_total", "unsupported_format"] == 1
     assert (found["requests_total", API, "200"], found["requests_total", API, "415"]) == (2, 1)
     assert found["request_seconds_count", API] == 3
