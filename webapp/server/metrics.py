@@ -36,7 +36,7 @@ class Metrics:
         # For those alone who set it.
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-        disable_created_metrics()  # several workers together have none either
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # several workers together have none either
         self.registry = CollectorRegistry()
         common: dict[str, Any] = {"namespace": "skin_cancer_detector", "registry": self.registry}
         self.requests = Counter("requests", "Answered requests.", ["route", "status"], **common)
