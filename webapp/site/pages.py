@@ -184,7 +184,7 @@ def result_page(
     """
     outcome, prediction = assessment.outcome, assessment.prediction
     judged = outcome is not Outcome.CANNOT_JUDGE
-    weeks = wording.advised_weeks(assessment, answers)
+    weeks = assessment.urgency.weeks or 0
     confidence = _confidence(assessment, bundle) if judged else None
     frequencies = confidence and confidence.frequencies
     activation = prediction.activation_map if judged else None

@@ -52,22 +52,6 @@ class Check:
     remedy: str = ""
 
 
-ADVISED_WEEKS: Final = {
-    # Within how many weeks a doctor should look at the spot: from the photo alone, and with an answer ticked.
-    # Answers can only shorten it. 0: no visit is advised for this.
-    Outcome.SIGNS: (2, 1),
-    Outcome.UNSURE: (4, 2),
-    Outcome.NO_SIGNS: (0, 4),
-    Outcome.CANNOT_JUDGE: (0, 4),
-}
-
-
-def advised_weeks(assessment: Assessment, answers: Answers) -> int:
-    """Returns within how many weeks a doctor should look at the spot; 0 if no visit is advised."""
-    by_photo = Outcome.NO_SIGNS if assessment.raised_by_answers else assessment.outcome
-    return ADVISED_WEEKS[by_photo][answers.any]
-
-
 LOOK_AGAIN_WEEKS: Final = 4  # "Look again in four weeks", below
 
 
@@ -86,7 +70,7 @@ def banner(outcome: Outcome, weeks: int, missed: int | None) -> Banner:
 
     Args:
         outcome: The answer.
-        weeks: From :func:`advised_weeks`.
+        weeks: Within how many a doctor should look at the spot; 0 if no visit is advised.
         missed: Of 100 cancers in the test, how many end as ``no_signs``; ``None`` if not measured.
     """
     if outcome is Outcome.SIGNS:

@@ -2,14 +2,15 @@
 
 const locale = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const days = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
+const shortDays = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
 const times = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
 const lists = new Intl.ListFormat(locale, { type: "conjunction" });
 const percents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 2 });
 const names = document.querySelector("template[data-names]").content;
 
 /** A day in words. `value` is an ISO day, or a time, which counts in the person's own time zone. */
-export function dayInWords(value) {
-  return days.format(value.length === 10 ? new Date(`${value}T12:00`) : new Date(value));
+export function dayInWords(value, format = days) {
+  return format.format(value.length === 10 ? new Date(`${value}T12:00`) : new Date(value));
 }
 
 export const timeOfDay = (time) => times.format(new Date(time));
@@ -40,7 +41,7 @@ export function fill(part, values) {
     if (value === undefined || value === null) continue;
     if (place.tagName === "TIME") {
       place.dateTime = value;
-      place.textContent = dayInWords(value);
+      place.textContent = dayInWords(value, "short" in place.dataset ? shortDays : days);
     } else {
       place.textContent = value;
     }
