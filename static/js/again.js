@@ -16,7 +16,7 @@ export async function showAgain(form) {
   if (!last) return;
   form.action += location.hash;
 
-  const part = form.querySelector("[data-again]").content.firstElementChild.cloneNode(true);
+  const part = document.querySelector("[data-again]").content.firstElementChild.cloneNode(true);
   fill(part, { name: titleOf(spot), last: last.time });
   showPhoto(part.querySelector("[data-photo]"), last);
   const lay = part.querySelector("[data-lay]");
