@@ -3,8 +3,9 @@
 Every figure comes from the answer, the contract or ``metrics.json``; none is typed here.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from babel import Locale
@@ -25,6 +26,7 @@ from webapp.photo import overlay
 from webapp.photo.imaging import Box, Photo, centre_square
 from webapp.photo.overlay import Picture
 from webapp.site import figures, wording
+from webapp.site.keeping import KeptAnswer
 from webapp.site.languages import gettext as _
 
 
@@ -118,6 +120,7 @@ class ResultPage:
     time: datetime
     time_text: str
     max_size: str
+    kept: KeptAnswer | None
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,16 @@ class ApiPage:
     sent: tuple[tuple[str, str], ...]
     received: tuple[tuple[str, str], ...]
     refusals: tuple[tuple[int, str, str], ...]
+
+
+@dataclass(frozen=True)
+class SpotsPage:
+    """The words for what lies on a person's own device: answers, places on the body and ticked questions by
+    the values that :class:`webapp.site.keeping.KeptAnswer` stores."""
+
+    outcomes: Mapping[str, str]
+    sites: Mapping[str, str]
+    questions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -214,6 +227,7 @@ def result_page(
         time=now,
         time_text=f"{_long_date(now)}, {now:%H:%M} UTC",
         max_size=_megabytes(current_settings().max_upload_bytes),
+        kept=_kept(assessment, answers, weeks, bundle.contract.version, now),
     )
 
 
@@ -231,6 +245,13 @@ def about_page(bundle: Bundle) -> AboutPage:
         has_contract=bundle.has_contract,
         test=figures.measured_figures(bundle.metrics) if bundle.metrics else None,
     )
+
+
+def spots_page() -> SpotsPage:
+    """Prepares the pages of "My spots"."""
+    names = asdict(Answers()).keys()
+    told = wording.answers_given(Answers(*(True for _name in names)))
+    return SpotsPage(wording.outcome_names(), wording.site_names(), dict(zip(names, told, strict=True)))
 
 
 def api_page(settings: Settings) -> ApiPage:
@@ -270,6 +291,26 @@ def _confidence(assessment: Assessment, bundle: Bundle) -> Confidence:
         zone=Outcome.NO_SIGNS if assessment.raised_by_answers else outcome,
         phone=point.kind is PhotoKind.PHONE,
         frequencies=figures.frequencies(bundle.metrics, outcome, point.kind) if bundle.metrics else None,
+    )
+
+
+def _kept(
+    assessment: Assessment, answers: Answers, weeks: int, version: str, now: datetime
+) -> KeptAnswer | None:
+    if assessment.confidence is None:
+        return None
+    thresholds, no_signs = assessment.operating_point.thresholds, assessment.outcome is Outcome.NO_SIGNS
+    return KeptAnswer(
+        outcome=assessment.outcome,
+        verdict=assessment.verdict,
+        confidence=assessment.confidence,
+        signs=thresholds.signs,
+        unsure=thresholds.unsure,
+        told={name: True for name, ticked in asdict(answers).items() if ticked},
+        model=version,
+        time=now,
+        due=(now + timedelta(weeks=weeks)).date() if weeks else None,
+        again=(now + timedelta(weeks=wording.LOOK_AGAIN_WEEKS)).date() if no_signs else None,
     )
 
 

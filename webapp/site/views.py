@@ -35,7 +35,7 @@ def check() -> ResponseReturnValue:
     predictor = current_predictor()
     assessment = examine(predictor, form.decoded, form.answers, form.crop)
     page = pages.result_page(assessment, form.decoded, form.answers, predictor.bundle, form.crop)
-    return render_template("result.html", form=form, page=page)
+    return render_template("result.html", form=form, page=page, spot_words=pages.spots_page())
 
 
 @bp.post("/crop")
@@ -45,6 +45,18 @@ def crop() -> ResponseReturnValue:
         raise NoPhoto
     photo = read_photo(upload.stream, current_settings())
     return {"box": propose_box(current_predictor(), photo)}
+
+
+@bp.get("/spots")
+def spots() -> ResponseReturnValue:
+    """Shows an empty page, which the script fills with what the person keeps on their own device."""
+    return render_template("spots.html", page=pages.spots_page())
+
+
+@bp.get("/spots/compare")
+def compare() -> ResponseReturnValue:
+    """The same for the photos of one spot. Which one stands behind the address's ``#``: no server sees it."""
+    return render_template("spot_compare.html", page=pages.spots_page())
 
 
 @bp.get("/about")
@@ -81,4 +93,5 @@ def check_several() -> ResponseReturnValue:
 
 
 def _start(form: PhotoForm) -> str:
-    return render_template("start.html", form=form, page=pages.start_page(current_settings()))
+    page = pages.start_page(current_settings())
+    return render_template("start.html", form=form, page=page, spot_words=pages.spots_page())
