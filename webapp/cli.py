@@ -1,7 +1,5 @@
 """``flask --app wsgi predict``: the same answer for files and folders."""
 
-import csv
-import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,9 +11,10 @@ from flask import Blueprint
 from PIL import Image
 
 from webapp.answer.assessment import MIN_SIDE
+from webapp.answer.details import MAX_AGE, NO_DETAILS, Details, Sex, Site
 from webapp.answer.diagnose import examine, read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
-from webapp.answer.record import COLUMNS, Record
+from webapp.answer.record import COLUMNS, Record, csv_row
 from webapp.config import Settings, current_settings
 from webapp.model.predictor import Predictor, current_predictor
 from webapp.photo.imaging import PhotoError
@@ -33,29 +32,34 @@ SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif",
     type=click.Choice(["text", "json", "csv"]),
     default="text",
     show_default=True,
-    help="json: one object a line. csv: probabilities and reasons stand as JSON in their cells.",
+    help="json: one object a line. csv: probabilities, reasons and cautions stand as JSON in their cells.",
 )
-def predict(paths: tuple[Path, ...], output: str) -> None:
+@click.option("--age", type=click.IntRange(0, MAX_AGE), help="Of the person in the photos, in years.")
+@click.option("--sex", type=click.Choice([*map(str, Sex)]), help="Of that person.")
+@click.option("--site", type=click.Choice([*map(str, Site)]), help="Where on the body the spot is.")
+def predict(paths: tuple[Path, ...], output: str, age: int | None, sex: str | None, site: str | None) -> None:
     """Look for signs of skin cancer in photos.
 
     PATHS are photos, and folders whose photos are taken in sorted order, those of their
     subfolders too. The confidence is the estimated chance of cancer, and for "No signs" the
     chance that it is none. A photo that cannot be read gets a record with its error, and the
-    exit status is 1. This is not a diagnosis and not a medical device.
+    exit status is 1. Age, sex and place hold for all photos, move the chance of cancer up or
+    down, and may be left out. This is not a diagnosis and not a medical device.
     """
     from tqdm import tqdm  # here, not above: the web app never shows a progress bar
 
     total = sum(1 for _ in find_photos(paths))
     if total == 0:
         raise click.UsageError("There is no photo in these folders.")
-    write = {"text": _text_of_many if total > 1 else _text, "json": _json, "csv": _csv}[output]
+    write = {"text": _text_of_many if total > 1 else _text, "json": _json, "csv": Record.to_csv}[output]
     if output == "csv":
-        sys.stdout.write(_csv_row(COLUMNS))
+        sys.stdout.write(csv_row(COLUMNS))
     predictor, settings = current_predictor(), current_settings()
+    details = Details(age, Sex(sex) if sex else None, Site(site) if site else None)
     failed = False
     # disable=None: no bar where standard error is no terminal.
     for path in tqdm(find_photos(paths), total=total, unit="photo", leave=False, delay=1, disable=None):
-        record = predict_file(path, predictor, settings)
+        record = predict_file(path, predictor, settings, details)
         failed = failed or record.error is not None
         tqdm.write(write(record), file=sys.stdout, end="")  # takes the bar away while it writes
     sys.exit(1 if failed else 0)
@@ -84,7 +88,9 @@ def _is_wanted(child: Path) -> bool:
     return child.suffix.lower() in SUFFIXES
 
 
-def predict_file(path: Path, predictor: Predictor, settings: Settings) -> Record:
+def predict_file(
+    path: Path, predictor: Predictor, settings: Settings, details: Details = NO_DETAILS
+) -> Record:
     """Makes the record of one file, readable or not."""
     name, version = click.format_filename(path), predictor.bundle.contract.version
     try:
@@ -94,7 +100,7 @@ def predict_file(path: Path, predictor: Predictor, settings: Settings) -> Record
         return Record.unreadable(name, PHOTO_MESSAGES[error.code].sentence, version)
     except OSError as error:
         return Record.unreadable(name, f"This file cannot be opened: {error.strerror}.", version)
-    return Record.of(name, examine(predictor, photo), version)
+    return Record.of(name, examine(predictor, photo, details=details), version)
 
 
 def _text(record: Record) -> str:
@@ -111,15 +117,3 @@ def _text_of_many(record: Record) -> str:
 
 def _json(record: Record) -> str:
     return json.dumps(record.to_dict()) + "\n"
-
-
-def _csv(record: Record) -> str:
-    nested = {"probabilities": record.probabilities, "reasons": record.reasons}
-    cells = {name: json.dumps(value) for name, value in nested.items() if value is not None}
-    return _csv_row((record.to_dict() | cells).values())
-
-
-def _csv_row(cells: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()

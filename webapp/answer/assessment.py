@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from webapp.model.contract import Gate, OperatingPoint
+from webapp.answer.crop_proposal import LESION
+from webapp.answer.details import NO_DETAILS, Details, Weighed, weigh
+from webapp.model.contract import Gate, OperatingPoint, Thresholds
+from webapp.model.labels import CLASSES
 from webapp.model.predictor import Prediction
 
 
@@ -37,6 +40,31 @@ class Reason(StrEnum):
     UNFAMILIAR = "unfamiliar"
 
 
+class Caution(StrEnum):
+    """Why an answer is not ``no_signs`` although the shown number is below the limit."""
+
+    UNUSUAL = "unusual"
+    SMALL_SPOT = "small_spot"
+    DETAILS = "details"
+    SYMPTOMS = "symptoms"
+
+
+class Urgency(StrEnum):
+    """When a doctor should look at the spot: within a time, at the next visit (``watch``), or no word on it
+    because the photo says nothing (``none``)."""
+
+    ONE_WEEK = "one_week"
+    TWO_WEEKS = "two_weeks"
+    FOUR_WEEKS = "four_weeks"
+    WATCH = "watch"
+    NONE = "none"
+
+    @property
+    def weeks(self) -> int | None:
+        """Within how many weeks; ``None`` if no visit is advised for this."""
+        return {Urgency.ONE_WEEK: 1, Urgency.TWO_WEEKS: 2, Urgency.FOUR_WEEKS: 4}.get(self)
+
+
 @dataclass(frozen=True)
 class Answers:
     """What a person said about the spot. Can make an answer more urgent, never less."""
@@ -55,18 +83,35 @@ class Answers:
 class Assessment:
     """The answer for one photo.
 
-    ``confidence`` (0–1) is the malignancy for ``signs`` and ``unsure``, 1 − malignancy for
-    ``no_signs`` and ``None`` for ``cannot_judge``. ``raised_by_answers`` says that the photo alone
-    would have been ``no_signs``. ``operating_point`` holds the limits that the photo was held against.
+    Attributes:
+        confidence: 0–1: the malignancy for ``signs`` and ``unsure``, 1 − malignancy for ``no_signs`` and
+            ``None`` for ``cannot_judge``.
+        reasons: Why the photo cannot be judged.
+        cautions: Why it is not ``no_signs`` although the malignancy is below the limit.
+        urgency: When a doctor should look at the spot.
+        malignancy: Calibrated probability of mel + bcc + akiec (0–1), with what the details tell.
+        probabilities: As in the prediction, with what the details tell.
+        details_counted: Whether the details changed these two; else they are the photo's own.
+        prediction: What the network said about the photo alone.
+        operating_point: The limits that the photo was held against.
     """
 
     outcome: Outcome
     verdict: str
     confidence: float | None
     reasons: tuple[Reason, ...]
-    raised_by_answers: bool
+    cautions: tuple[Caution, ...]
+    urgency: Urgency
+    malignancy: float
+    probabilities: tuple[float, ...] | None
+    details_counted: bool
     prediction: Prediction
     operating_point: OperatingPoint
+
+    @property
+    def raised_by_answers(self) -> bool:
+        """Whether the photo, with the details, would have been ``no_signs`` but for the ticked answers."""
+        return self.cautions == (Caution.SYMPTOMS,)
 
 
 MIN_SIDE: Final = 64  # pixels; below this the network would see an enlarged blur
@@ -101,7 +146,12 @@ def _above(value: float | None, limit: float | None) -> bool:
 
 
 def assess(
-    prediction: Prediction, point: OperatingPoint, reasons: tuple[Reason, ...], answers: Answers
+    prediction: Prediction,
+    point: OperatingPoint,
+    reasons: tuple[Reason, ...],
+    answers: Answers,
+    details: Details = NO_DETAILS,
+    framed: bool = True,
 ) -> Assessment:
     """Decides the answer for one photo.
 
@@ -109,10 +159,14 @@ def assess(
         prediction: What the network said.
         point: The contract's for this kind of photo.
         reasons: Why the photo cannot be judged; any at all makes it ``cannot_judge``.
-        answers: What the person said; any tick raises ``no_signs`` to ``unsure``.
+        answers: What the person said; any tick raises ``no_signs`` to ``unsure`` and halves the time.
+        details: What a doctor would ask. They move the malignancy up or down, but ``no_signs`` must be
+            below its limit with and without them.
+        framed: Whether somebody has said where in the photo the spot is.
     """
-    malignancy, thresholds = prediction.malignancy, point.thresholds
-    raised = False
+    weighed, thresholds = weigh(prediction, details, point.details), point.thresholds
+    malignancy = weighed.malignancy
+    cautions: tuple[Caution, ...] = ()
     confidence: float | None = malignancy
     if reasons:
         outcome, confidence = Outcome.CANNOT_JUDGE, None
@@ -120,8 +174,62 @@ def assess(
         outcome = Outcome.SIGNS
     elif malignancy >= thresholds.unsure:
         outcome = Outcome.UNSURE
-    elif answers.any:
-        outcome, raised = Outcome.UNSURE, True
     else:
-        outcome, confidence = Outcome.NO_SIGNS, 1 - malignancy
-    return Assessment(outcome, VERDICTS[outcome], confidence, reasons, raised, prediction, point)
+        cautions = _cautions(prediction, thresholds, answers, framed)
+        outcome = Outcome.UNSURE if cautions else Outcome.NO_SIGNS
+    if outcome is Outcome.NO_SIGNS:
+        confidence = 1 - malignancy
+    return Assessment(
+        outcome,
+        VERDICTS[outcome],
+        confidence,
+        reasons,
+        cautions,
+        _urgency(outcome, cautions, answers, _looks_like_melanoma(prediction, weighed, thresholds)),
+        malignancy,
+        weighed.probabilities,
+        weighed.counted,
+        prediction,
+        point,
+    )
+
+
+SMALL: Final = 0.1
+"""A spot that covers less than this of the judged square was too far away."""
+
+
+def covered(prediction: Prediction) -> float | None:
+    """Returns which share (0–1) of the judged square the spot covers; ``None`` if the model cannot tell."""
+    lesion_map = prediction.lesion_map
+    return None if lesion_map is None else float((lesion_map >= LESION).mean())
+
+
+def _cautions(
+    prediction: Prediction, thresholds: Thresholds, answers: Answers, framed: bool
+) -> tuple[Caution, ...]:
+    found = {
+        Caution.UNUSUAL: _above(prediction.unfamiliarity, thresholds.unusual),
+        Caution.SMALL_SPOT: not framed and _above(SMALL, covered(prediction)),
+        Caution.DETAILS: prediction.malignancy >= thresholds.unsure,
+        Caution.SYMPTOMS: answers.any,
+    }
+    return tuple(caution for caution, applies in found.items() if applies)
+
+
+def _looks_like_melanoma(prediction: Prediction, weighed: Weighed, thresholds: Thresholds) -> bool:
+    """Whether the chance of melanoma, with or without the details, is above its own limit."""
+    if thresholds.melanoma is None or prediction.probabilities is None or weighed.probabilities is None:
+        return False
+    melanoma = CLASSES.index("mel")
+    return max(prediction.probabilities[melanoma], weighed.probabilities[melanoma]) >= thresholds.melanoma
+
+
+def _urgency(outcome: Outcome, cautions: tuple[Caution, ...], answers: Answers, melanoma: bool) -> Urgency:
+    if outcome is Outcome.NO_SIGNS:
+        return Urgency.WATCH
+    if outcome is Outcome.CANNOT_JUDGE:
+        return Urgency.FOUR_WEEKS if answers.any else Urgency.NONE
+    sooner = answers.any and cautions != (Caution.SYMPTOMS,)  # else the tick has raised the answer already
+    if outcome is Outcome.SIGNS or melanoma:
+        return Urgency.ONE_WEEK if sooner else Urgency.TWO_WEEKS
+    return Urgency.TWO_WEEKS if sooner else Urgency.FOUR_WEEKS

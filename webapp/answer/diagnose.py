@@ -3,10 +3,11 @@
 from typing import IO, Final
 
 from webapp.answer.assessment import Answers, Assessment, assess, find_reasons
+from webapp.answer.details import NO_DETAILS, Details
 from webapp.config import Settings
 from webapp.model.predictor import Predictor
 from webapp.photo.imaging import Box, Photo, PhotoError, centre_square, decode
-from webapp.server.request_log import note
+from webapp.server.request_log import note, timed
 
 NO_ANSWERS: Final = Answers()
 
@@ -30,13 +31,18 @@ def read_photo(stream: IO[bytes], settings: Settings, box: Box | None = None) ->
         data = stream.read(settings.max_upload_bytes + 1)
     if len(data) > settings.max_upload_bytes:
         raise TooManyBytes(f"more than {settings.max_upload_bytes} bytes")
-    photo = decode(data, settings.max_pixels, box)
+    with timed("decode"):
+        photo = decode(data, settings.max_pixels, box)
     note(format=photo.format, width=photo.size[0], height=photo.size[1])
     return photo
 
 
 def examine(
-    predictor: Predictor, photo: Photo, answers: Answers = NO_ANSWERS, box: Box | None = None
+    predictor: Predictor,
+    photo: Photo,
+    answers: Answers = NO_ANSWERS,
+    box: Box | None = None,
+    details: Details = NO_DETAILS,
 ) -> Assessment:
     """Assesses one photo.
 
@@ -45,11 +51,14 @@ def examine(
         photo: As from :func:`read_photo`.
         answers: What the person said about the spot.
         box: The part to look at, in pixels of the photo as it was sent; the centre square if ``None``.
+        details: What the person said about age, sex and place.
     """
     contract = predictor.bundle.contract
-    prediction = predictor.predict(photo.image, photo.on_image(box))
+    with timed("predict"):
+        prediction = predictor.predict(photo.image, photo.on_image(box))
     left, upper, right, lower = box or centre_square(*photo.size)
     reasons = find_reasons(photo.size, min(right - left, lower - upper), prediction, contract.gate)
-    assessment = assess(prediction, contract.operating_point(prediction.phone), reasons, answers)
+    point = contract.operating_point(prediction.phone)
+    assessment = assess(prediction, point, reasons, answers, details)
     note(outcome=assessment.outcome, model_version=contract.version)
     return assessment

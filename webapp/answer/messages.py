@@ -43,6 +43,19 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
         N_("We could not read an answer"),
         N_("Send “changed”, “symptoms”, “different” and “heat_map” as true or false."),
     ),
+    "invalid_age": Message(
+        400,
+        N_("We could not read the age"),
+        N_("Give the age in whole years, from 0 to 120, or leave it out."),
+    ),
+    "invalid_sex": Message(
+        400, N_("We could not read the sex"), N_("Give the sex as female or male, or leave it out.")
+    ),
+    "invalid_site": Message(
+        400,
+        N_("We could not read the place on the body"),
+        N_("Give the place as head_neck, trunk, arm, hand, leg, foot or genital, or leave it out."),
+    ),
     "csrf": Message(
         400,
         N_("We could not check where this form came from"),

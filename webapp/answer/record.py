@@ -1,5 +1,9 @@
 """The answer as a record: what the API returns and the command line writes."""
 
+import csv
+import io
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,7 +18,8 @@ class Record:
     For every photo that could be read ``malignancy`` is filled, and ``probabilities`` and
     ``diagnosis`` too unless the model has no classes; ``cannot_judge`` is no exception. For a file
     that could not be read, ``error`` holds a sentence and only ``path`` and ``model_version`` stand
-    beside it.
+    beside it. ``malignancy`` and ``probabilities`` include age, sex and place where these were told;
+    ``photo_malignancy`` and ``diagnosis`` are the photo's own.
     """
 
     path: str | None
@@ -27,23 +32,29 @@ class Record:
     reasons: tuple[str, ...]
     model_version: str
     error: str | None
+    urgency: str | None = None
+    cautions: tuple[str, ...] = ()
+    photo_malignancy: float | None = None
 
     @classmethod
     def of(cls, path: str | None, assessment: Assessment, model_version: str) -> "Record":
         """Makes the record of a photo that could be read."""
         prediction = assessment.prediction
-        probabilities = prediction.probabilities
+        probabilities = assessment.probabilities
         return cls(
             path=path,
             outcome=assessment.outcome,
             verdict=assessment.verdict,
             confidence=assessment.confidence,
             diagnosis=prediction.diagnosis,
-            malignancy=prediction.malignancy,
+            malignancy=assessment.malignancy,
             probabilities=None if probabilities is None else dict(zip(CLASSES, probabilities, strict=True)),
             reasons=assessment.reasons,
             model_version=model_version,
             error=None,
+            urgency=assessment.urgency,
+            cautions=assessment.cautions,
+            photo_malignancy=prediction.malignancy,
         )
 
     @classmethod
@@ -53,7 +64,25 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the record as JSON knows it, in the order of its fields."""
-        return {name: getattr(self, name) for name in COLUMNS} | {"reasons": list(self.reasons)}
+        lists = {"reasons": list(self.reasons), "cautions": list(self.cautions)}
+        return {name: getattr(self, name) for name in COLUMNS} | lists
+
+    def to_csv(self) -> str:
+        """Returns the record as a line of CSV; what has parts stands as JSON in its cell."""
+        nested = {
+            "probabilities": self.probabilities,
+            "reasons": self.reasons,
+            "cautions": self.cautions,
+        }
+        cells = {name: json.dumps(value) for name, value in nested.items() if value is not None}
+        return csv_row((self.to_dict() | cells).values())
 
 
 COLUMNS = tuple(field.name for field in fields(Record))
+
+
+def csv_row(cells: Iterable[object]) -> str:
+    """Returns a line of CSV with its end; ``COLUMNS`` makes the head of a file of records."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()

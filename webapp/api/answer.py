@@ -20,7 +20,7 @@ def answer(predictor: Predictor, asked: AskedPhoto, settings: Settings) -> dict[
         PhotoError: The photo cannot be read or does not hold its box.
     """
     photo = read_photo(asked.upload.stream, settings, asked.box)
-    assessment = examine(predictor, photo, asked.answers, asked.box)
+    assessment = examine(predictor, photo, asked.answers, asked.box, asked.details)
     record = Record.of(asked.upload.filename, assessment, predictor.bundle.contract.version).to_dict()
     if not asked.heat_map:
         return record

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from webapp.answer.assessment import VERDICTS, Outcome, Reason
+from webapp.answer.assessment import VERDICTS, Caution, Outcome, Reason, Urgency
+from webapp.answer.details import Sex, Site
 from webapp.answer.messages import N_
 from webapp.answer.record import COLUMNS
 from webapp.api.question import MAX_PHOTOS
@@ -21,6 +22,12 @@ FIELDS: Final[Mapping[str, str]] = {
     "changed": N_("Whether the spot has changed in size, shape or colour: true or false."),
     "symptoms": N_("Whether it bleeds, itches or does not heal: true or false."),
     "different": N_("Whether it looks unlike the person’s other spots: true or false."),
+    "age": N_("The person’s age in whole years, 0 to 120. Moves the malignancy up or down; may be left out."),
+    "sex": N_("female or male. Moves the malignancy up or down; may be left out."),
+    "site": N_(
+        "Where the spot is: head_neck, trunk, arm, hand, leg, foot or genital. Moves the malignancy up or "
+        "down; may be left out."
+    ),
     "heat_map": N_("Whether to add the heat map, a PNG that lies over the part looked at: true or false."),
 }
 """What can be sent. The page about the API shows these sentences, too."""
@@ -33,13 +40,23 @@ RECORD: Final[Mapping[str, str]] = {
         "0 to 1: the malignancy for signs and unsure, 1 minus it for no_signs, null for cannot_judge."
     ),
     "diagnosis": N_("The likeliest of the seven diagnoses, for measuring; never show it as an answer."),
-    "malignancy": N_("0 to 1: the estimated chance of cancer."),
-    "probabilities": N_("The estimated chance of each of the seven diagnoses."),
+    "malignancy": N_("0 to 1: the estimated chance of cancer, with age, sex and place where they are sent."),
+    "probabilities": N_("The estimated chance of each of the seven diagnoses, with the same."),
     "reasons": N_(
         "Why the photo cannot be judged: too_small, too_narrow, too_dark, blurred, glare, unfamiliar."
     ),
     "model_version": N_("The version of the model."),
     "error": N_("A sentence where a photo among several could not be read, null otherwise."),
+    "urgency": N_(
+        "When a doctor should look at the spot: one_week, two_weeks, four_weeks, watch (no visit for this "
+        "alone) or none (the photo cannot be judged)."
+    ),
+    "cautions": N_(
+        "Why it is not no_signs although the malignancy is low: unusual (unlike the photos of our test), "
+        "small_spot (too far away, and no box), details (low only with age, sex and place), symptoms "
+        "(something was ticked)."
+    ),
+    "photo_malignancy": N_("0 to 1: the malignancy of the photo alone, without age, sex and place."),
     "heat_map": N_("The heat map as a data URI, null where there is none. Only there when asked for."),
 }
 """What comes back for one photo."""
@@ -124,9 +141,12 @@ def _form() -> dict[str, Any]:
     flag = {"type": "string", "enum": ["true", "false"]}
     photo = {"type": "string", "contentMediaType": "application/octet-stream"}
     box = {"type": "string", "pattern": f"^({number},{number},{number},{number})?$"}
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "photo": {"type": "array", "items": photo, "minItems": 1, "maxItems": MAX_PHOTOS},
         "box": {"type": "array", "items": box, "maxItems": MAX_PHOTOS},
+        "age": {"type": "string", "pattern": "^([0-9]|[0-9]{2}|0[0-9]{2}|1[01][0-9]|120)?$"},
+        "sex": {"type": "string", "enum": ["", *map(str, Sex)]},
+        "site": {"type": "string", "enum": ["", *map(str, Site)]},
     }
     properties = {
         name: {**kinds.get(name, flag), "description": text % {"photos": MAX_PHOTOS}}
@@ -154,6 +174,9 @@ def _record() -> dict[str, Any]:
         "reasons": {"type": "array", "items": {"enum": [*map(str, Reason)]}},
         "model_version": {"type": "string"},
         "error": {"type": ["string", "null"]},
+        "urgency": {"enum": [*map(str, Urgency), None]},
+        "cautions": {"type": "array", "items": {"enum": [*map(str, Caution)]}},
+        "photo_malignancy": share,
         "heat_map": {"type": ["string", "null"], "pattern": "^data:image/png;base64,"},
     }
     properties = {name: {**kinds[name], "description": text} for name, text in RECORD.items()}

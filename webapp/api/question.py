@@ -8,6 +8,7 @@ from flask import Request
 from werkzeug.datastructures import FileStorage
 
 from webapp.answer.assessment import Answers
+from webapp.answer.details import Details, InvalidDetail, read_details
 from webapp.photo.imaging import Box, PhotoError
 
 MAX_PHOTOS: Final = 16
@@ -30,6 +31,18 @@ class InvalidFlag(PhotoError):
     code = "invalid_flag"
 
 
+class InvalidAge(PhotoError):
+    code = "invalid_age"
+
+
+class InvalidSex(PhotoError):
+    code = "invalid_sex"
+
+
+class InvalidSite(PhotoError):
+    code = "invalid_site"
+
+
 @dataclass(frozen=True)
 class AskedPhoto:
     """One photo of a request, and what to do with it."""
@@ -37,11 +50,12 @@ class AskedPhoto:
     upload: FileStorage
     box: Box | None
     answers: Answers
+    details: Details
     heat_map: bool
 
 
 def read_question(request: Request) -> tuple[AskedPhoto, ...]:
-    """Reads the fields ``photo``, ``box``, ``changed``, ``symptoms``, ``different`` and ``heat_map``.
+    """Reads the fields that :data:`webapp.api.openapi.FIELDS` names.
 
     Returns:
         1 to ``MAX_PHOTOS`` photos in the order sent.
@@ -56,9 +70,9 @@ def read_question(request: Request) -> tuple[AskedPhoto, ...]:
         raise TooManyPhotos
     boxes = _boxes(request.form.getlist("box"), len(uploads))
     answers = Answers(*(_flag(request, name) for name in ("changed", "symptoms", "different")))
-    heat_map = _flag(request, "heat_map")
+    details, heat_map = _details(request), _flag(request, "heat_map")
     pairs = zip(uploads, boxes, strict=True)
-    return tuple(AskedPhoto(upload, box, answers, heat_map) for upload, box in pairs)
+    return tuple(AskedPhoto(upload, box, answers, details, heat_map) for upload, box in pairs)
 
 
 def _boxes(texts: Sequence[str], photos: int) -> Sequence[Box | None]:
@@ -80,6 +94,13 @@ def read_box(text: str) -> Box:
     except ValueError as error:
         raise InvalidBox from error
     return left, upper, right, lower
+
+
+def _details(request: Request) -> Details:
+    try:
+        return read_details(*(request.form.get(name, "") for name in ("age", "sex", "site")))
+    except InvalidDetail as error:
+        raise {"age": InvalidAge, "sex": InvalidSex, "site": InvalidSite}[error.field] from error
 
 
 def _flag(request: Request, name: str) -> bool:

@@ -46,7 +46,7 @@ KEPT_SIDE: Final = 750
 scaled down. A phone's 12 megapixels (4032 × 3024 or 4000 × 3000) become a quarter as wide, which moves
 answers of 1.2.0 by up to 0.0096; half as wide moves them as far (0.009) and takes twice the time. With
 640 it was up to 0.0135."""
-MOST_KEPT: Final = 16_000_000
+MOST_KEPT: Final = 24_000_000
 """Pixels, of 4 bytes: of a larger photo of which a small part is looked at, that alone is kept."""
 _MARGIN: Final = 0.25
 """Of that part's longer side, kept around it."""

@@ -21,6 +21,9 @@ NAMES = (
     "reasons",
     "model_version",
     "error",
+    "urgency",
+    "cautions",
+    "photo_malignancy",
 )
 
 
@@ -44,6 +47,9 @@ def test_a_judged_photo() -> None:
         "reasons": [],
         "model_version": "1.0.0",
         "error": None,
+        "urgency": "watch",
+        "cautions": [],
+        "photo_malignancy": 0.01,
     }
 
 
@@ -69,6 +75,7 @@ def test_an_unreadable_file() -> None:
         "reasons": [],
         "model_version": "1.0.0",
         "error": "This file is empty.",
+        "cautions": [],
     }
 
 
