@@ -24,7 +24,7 @@ TOLERANCE = 1e-3
 
 @pytest.mark.tensorflow
 def test_training_sees_the_pixels_that_the_app_sees(tmp_path):
-    from train.steps.fit import inputs
+    from train.steps.batches import inputs
 
     jpeg = render_lesion_jpeg(3)
     (tmp_path / "nv").mkdir()

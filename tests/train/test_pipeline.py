@@ -112,13 +112,14 @@ def test_other_collections_reach_the_heads(baseline, bundle):
 
 
 def test_the_contract_says_whether_other_collections_taught_the_network(data, tmp_path):
-    from train.__main__ import _parser, _training_data
+    from train.__main__ import build_parser
+    from train.steps.commands.export import training_data
 
     (tmp_path / "run.json").write_text(json.dumps({"recipe": {"extra_share": 0.0}}))
     other = make_other_dermoscopy(tmp_path / "isic2017.zip")
     arguments = ["export", "--data", str(data), "--split-file", str(data.parent / "split.csv")]
     arguments += ["--run", str(tmp_path), "--extra", str(other)]
-    assert "not for the diagnosis" in _training_data(_parser().parse_args(arguments))[-1]
+    assert "not for the diagnosis" in training_data(build_parser().parse_args(arguments))[-1]
 
 
 def test_collections_that_are_too_small_or_the_wrong_one_are_named(data, bundle, tmp_path, capsys):
@@ -283,7 +284,8 @@ def test_seed_cnn_is_the_origins_network(baseline):
 def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(data, tmp_path):
     import keras
 
-    from train.steps.fit import Recipe, fit
+    from train.steps.fit import fit
+    from train.steps.recipe import Recipe
 
     collection = open_collection(data)
     parts = make_split(collection.records)
@@ -298,7 +300,8 @@ def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(data, tmp_pat
 
 
 def test_smartphone_photos_get_their_share_of_the_draws(data):
-    from train.steps.fit import Recipe, load_training_set
+    from train.steps.recipe import Recipe
+    from train.steps.training_set import load_training_set
 
     collection = open_collection(data)
     half = len(collection.records) // 2
@@ -326,7 +329,9 @@ class KnowsOne:
 
 def taught_batch(labels: np.ndarray, teacher: KnowsOne, **recipe: float) -> tuple[np.ndarray, np.ndarray]:
     from train.datasets.dataset import Frames
-    from train.steps.fit import AugmentedBatches, Recipe, TrainingSet
+    from train.steps.batches import AugmentedBatches
+    from train.steps.recipe import Recipe
+    from train.steps.training_set import TrainingSet
 
     pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
     images = TrainingSet(Frames(pixels, np.ones(4, np.float32)), labels, np.full(4, 0.25), draws=4)
@@ -381,7 +386,7 @@ def test_several_teachers_answer_with_the_mean_of_their_logits(monkeypatch):
 
 
 def test_mixup_blends_each_view_and_its_target_by_the_same_share():
-    from train.steps.fit import mixed
+    from train.steps.batches import mixed
 
     views = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.full((4, 8, 8, 3), 60, np.uint8)
     blended, targets = mixed(views, np.eye(4, dtype=np.float32), 0.4, np.random.default_rng(1))
@@ -401,7 +406,9 @@ def test_mixup_blends_each_view_and_its_target_by_the_same_share():
     ],
 )
 def test_what_a_recipe_needs_must_be_there(data, tmp_path, recipe, given, sentence):
-    from train.steps.fit import FitError, Recipe, fit
+    from train.steps.failures import FitError
+    from train.steps.fit import fit
+    from train.steps.recipe import Recipe
 
     collection = open_collection(data)
     nobody = Subset(collection, ())
@@ -414,7 +421,8 @@ def test_what_a_recipe_needs_must_be_there(data, tmp_path, recipe, given, senten
 
 
 def test_other_collections_get_their_share_and_as_many_cancers_as_the_rest(data):
-    from train.steps.fit import Recipe, load_training_set, possible_classes, training_prior
+    from train.steps.recipe import Recipe
+    from train.steps.training_set import load_training_set, possible_classes, training_prior
     from webapp.model.labels import MALIGNANT_INDICES
 
     collection = open_collection(data)

@@ -4,9 +4,8 @@ import keras
 from keras import layers
 
 from train.network.backbone import build_backbone, load_imagenet_weights
+from train.network.names import SEED_CNN_SIZE
 from webapp.model.labels import CLASSES
-
-SEED_CNN_SIZE = 128
 
 
 def build_classifier(

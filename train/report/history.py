@@ -48,8 +48,8 @@ def training_history(runs: Sequence[Path]) -> dict[str, list[Any]]:
 
 
 def recipes(runs: Sequence[Path]) -> list[dict[str, Any]]:
-    """Returns the recipe of each run, as :class:`train.steps.fit.Recipe` has it, and for the mean of runs how
-    many they were (``mean_of``).
+    """Returns the recipe of each run, as :class:`train.steps.recipe.Recipe` has it, and for the mean of runs
+    how many they were (``mean_of``).
 
     Raises:
         DatasetError: A run does not tell its recipe.

@@ -12,7 +12,10 @@ import keras
 import numpy as np
 
 from train.report import history
-from train.steps.fit import CLASSIFIER, FitError, Recipe, prepare_run, save_network
+from train.steps.checkpoint import save_network
+from train.steps.failures import FitError
+from train.steps.recipe import Recipe
+from train.steps.run_folder import CLASSIFIER, prepare_run
 
 
 def average(runs: Sequence[Path], run: Path) -> Path:

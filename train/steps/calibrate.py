@@ -18,8 +18,9 @@ from scipy.optimize import minimize_scalar
 from train.datasets.dataset import Subset, true_centre_square
 from train.evaluation.metrics import Scored, binary_figures, mean_recall_of, score, threshold_for_sensitivity
 from train.network.served import Calibration, Heads, build_served_model, load_heads, save_heads
-from train.steps.fit import CLASSIFIER, training_prior
 from train.steps.fit_heads import PhotoSets, fit_heads, plain_views
+from train.steps.run_folder import CLASSIFIER
+from train.steps.training_set import training_prior
 from webapp.model.contract import Gate, KindLimits, PhotoKind, Thresholds
 from webapp.model.labels import CLASSES
 from webapp.photo.imaging import model_input

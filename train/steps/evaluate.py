@@ -288,8 +288,9 @@ def predict_seed_cnn(run: Path, subset: Subset) -> np.ndarray:
     """
     import keras
 
-    from train.network.models import SEED_CNN_SIZE
-    from train.steps.fit import CLASSIFIER, inputs
+    from train.network.names import SEED_CNN_SIZE
+    from train.steps.batches import inputs
+    from train.steps.run_folder import CLASSIFIER
 
     pixels = inputs(subset, SEED_CNN_SIZE) / np.float32(255)
     first, second = (

@@ -17,7 +17,8 @@ from train.evaluation.agreement import agreement
 from train.network.half import round_to_half
 from train.network.served import build_served_model
 from train.steps.calibrate import load_choices
-from train.steps.fit import CLASSIFIER
+from train.steps.failures import ExportError
+from train.steps.run_folder import CLASSIFIER
 from webapp.model.bundle import Bundle, load_bundle
 from webapp.model.golden import golden_picture
 from webapp.model.labels import CLASSES
@@ -30,10 +31,6 @@ INTENDED_USE: Final = (
 LICENCE: Final = "CC BY-NC 4.0"
 MOST_CHANGED: Final = 0.005
 """Share of validation photos whose verdict may be another one with 16-bit weights."""
-
-
-class ExportError(Exception):
-    """A network that cannot be exported as asked; the message says why."""
 
 
 def export(

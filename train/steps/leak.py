@@ -85,7 +85,7 @@ def _embeddings(collection: Collection, size: int) -> dict[str, np.ndarray]:
     import keras
 
     from train.network.models import build_classifier
-    from train.steps.fit import inputs
+    from train.steps.batches import inputs
 
     network = build_classifier("lite0")
     embedding = keras.Model(network.input, network.get_layer("embedding").output)

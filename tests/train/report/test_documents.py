@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from tests.fakes import CONTRACT, METRICS, figure
-from train.__main__ import LEAK
 from train.report.documents import ReportError, percent, render_marked, report
 from train.report.documents import figure as in_words
+from train.steps.commands.leak import LEAK
 from webapp.model.bundle import BUNDLE_FOLDER
 
 

@@ -42,7 +42,7 @@ def test_the_mean_of_networks_is_a_run_that_says_what_it_was_made_of(make_run, t
 
 def test_networks_of_different_layers_have_no_mean(make_run, tmp_path):
     from train.steps.average import average
-    from train.steps.fit import FitError
+    from train.steps.failures import FitError
 
     with pytest.raises(FitError, match="differ in their layers"):
         average([make_run("first", 1.0), make_run("second", 1.0, units=4)], tmp_path / "mean")
@@ -51,7 +51,7 @@ def test_networks_of_different_layers_have_no_mean(make_run, tmp_path):
 
 def test_runs_that_learned_from_different_photos_have_no_mean(make_run, tmp_path):
     from train.steps.average import average
-    from train.steps.fit import FitError
+    from train.steps.failures import FitError
 
     runs = [make_run("first", 1.0), make_run("second", 1.0)]
     taught = {**ABOUT, "recipe": {**ABOUT["recipe"], "extra_share": 0.25}}
@@ -63,7 +63,7 @@ def test_runs_that_learned_from_different_photos_have_no_mean(make_run, tmp_path
 
 def test_a_run_is_not_overwritten(make_run):
     from train.steps.average import average
-    from train.steps.fit import FitError
+    from train.steps.failures import FitError
 
     run = make_run("first", 1.0)
     with pytest.raises(FitError, match="already holds a run"):

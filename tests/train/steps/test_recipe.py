@@ -10,7 +10,9 @@ pytestmark = pytest.mark.tensorflow
 
 
 def test_a_run_begun_before_a_choice_existed_goes_on_with_its_default(tmp_path: Path) -> None:
-    from train.steps.fit import FitError, Recipe, prepare_run
+    from train.steps.failures import FitError
+    from train.steps.recipe import Recipe
+    from train.steps.run_folder import prepare_run
 
     recipe = Recipe(model="lite2", stages=((64, 2),), seed=4)
     prepare_run(tmp_path / "run", recipe, resume=False)
@@ -28,7 +30,9 @@ def test_a_run_begun_before_a_choice_existed_goes_on_with_its_default(tmp_path: 
 @pytest.mark.parametrize("choice", [{"mixup": 0.2}, {"drop_connect": 0.1}, {"frozen_stages": 3}])
 def test_the_origins_network_refuses_what_it_would_ignore(choice: dict[str, float], tmp_path: Path) -> None:
     from train.datasets.dataset import Subset
-    from train.steps.fit import SEED_CNN_RECIPE, FitError, fit
+    from train.steps.failures import FitError
+    from train.steps.fit import fit
+    from train.steps.recipe import SEED_CNN_RECIPE
 
     nothing = Subset(None, ())  # type: ignore[arg-type]  # refused before any photo is looked at
     with pytest.raises(FitError, match="leave out --mixup, --drop-connect"):
@@ -38,7 +42,9 @@ def test_the_origins_network_refuses_what_it_would_ignore(choice: dict[str, floa
 
 def test_the_origins_network_refuses_a_start_it_would_not_load(tmp_path: Path) -> None:
     from train.datasets.dataset import Subset
-    from train.steps.fit import SEED_CNN_RECIPE, FitError, fit
+    from train.steps.failures import FitError
+    from train.steps.fit import fit
+    from train.steps.recipe import SEED_CNN_RECIPE
 
     nothing = Subset(None, ())  # type: ignore[arg-type]
     with pytest.raises(FitError, match="--start"):

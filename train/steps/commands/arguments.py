@@ -1,0 +1,100 @@
+"""What several steps are told alike on a command line, and the images that it means."""
+
+import argparse
+from pathlib import Path
+from typing import TypeAlias
+
+from train.datasets import split as splits
+from train.datasets.dataset import DatasetError, Subset, open_collection
+
+FEWEST_EXTRA = 8  # every fourth photo of a collection chooses limits
+
+Steps: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""Where a step adds its parser."""
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Adds HAM10000 and its split."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data/ham10000"),
+        help="HAM10000: the official folder, or a zip with labels.csv (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--split-file",
+        type=Path,
+        default=splits.HAM10000.file,
+        help="the lesion-disjoint split (default: the committed one)",
+    )
+
+
+def add_others(parser: argparse.ArgumentParser) -> None:
+    """Adds every other collection of images."""
+    parser.add_argument("--phone", type=Path, help="PAD-UFES-20: smartphone photos, split by patient")
+    parser.add_argument(
+        "--phone-split-file",
+        type=Path,
+        default=splits.PHONE.file,
+        help="their split by patient (default: the committed one)",
+    )
+    parser.add_argument("--natural", type=Path, help="everyday photos that show no lesion")
+    parser.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
+    parser.add_argument(
+        "--extra",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="other collections to learn from, but for the part of ISIC 2017 that only measures; without a "
+        "diagnosis, fit needs a teacher for them",
+    )
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Adds the folder of one run."""
+    parser.add_argument("--run", type=Path, required=True, help="the run's folder")
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """Adds the folder of the bundle."""
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        default=Path("webapp/bundle"),
+        help="the bundle's folder (default: %(default)s)",
+    )
+
+
+def part_of(arguments: argparse.Namespace, part: splits.Part) -> Subset:
+    """Returns a part of HAM10000."""
+    parts = splits.read_split(splits.HAM10000, arguments.split_file)
+    return splits.select(open_collection(arguments.data), parts, part)
+
+
+def phone_part(arguments: argparse.Namespace, part: splits.Part) -> Subset | None:
+    """Returns a part of the smartphone photos, or ``None`` where there are none."""
+    if arguments.phone is None:
+        return None
+    parts = splits.read_split(splits.PHONE, arguments.phone_split_file)
+    return splits.select(open_collection(arguments.phone), parts, part, splits.PHONE)
+
+
+def extra_collections(arguments: argparse.Namespace) -> list[Subset]:
+    """Returns the other collections, each without its part that only measures.
+
+    Raises:
+        DatasetError: One of them has too few photos.
+    """
+    subsets = [splits.unseen_part(open_collection(each))[0] for each in arguments.extra]
+    for subset in subsets:
+        if len(subset.records) < FEWEST_EXTRA:
+            raise DatasetError(f"{subset.collection.name}: fewer than {FEWEST_EXTRA} photos to learn from")
+    return subsets
+
+
+def everyday_photos(arguments: argparse.Namespace, offset: int) -> Subset | None:
+    """Every other everyday photo: those at 0 choose the limit, those at 1 measure it."""
+    if arguments.natural is None:
+        return None
+    collection = open_collection(arguments.natural)
+    return Subset(collection, collection.records[offset::2])
