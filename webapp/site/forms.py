@@ -5,7 +5,7 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, ValidationError
 
-from webapp.answer.assessment import Answers
+from webapp.answer.assessment import MAX_ASPECT, MIN_SIDE, Answers
 from webapp.answer.details import Details, InvalidDetail, read_details
 from webapp.answer.diagnose import read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
@@ -100,6 +100,20 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         """What a photo may have, for the script that makes larger ones smaller."""
         settings = current_settings()
         return {"data-max-bytes": settings.max_upload_bytes, "data-max-pixels": settings.max_pixels}
+
+    @property
+    def check_limits(self) -> dict[str, float | None]:
+        """What a photo is held against, for the script that looks at it before it is sent."""
+        contract = current_predictor().bundle.contract
+        gate = contract.gate
+        return {
+            "data-size": contract.input.size,
+            "data-min-side": MIN_SIDE,
+            "data-max-aspect": MAX_ASPECT,
+            "data-brightness": gate.brightness,
+            "data-sharpness": gate.sharpness,
+            "data-glare": gate.glare,
+        }
 
     @property
     def answers(self) -> Answers:

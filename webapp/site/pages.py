@@ -3,12 +3,14 @@
 Every figure comes from the answer, the contract or ``metrics.json``; none is typed here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
 
 from flask import url_for
 from flask_babel import gettext as _
 
+from webapp.answer.assessment import Answers
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.api import openapi
 from webapp.api.question import MAX_PHOTOS
@@ -56,6 +58,16 @@ class ApiPage:
 
 
 @dataclass(frozen=True)
+class SpotsPage:
+    """The words for what lies on a person's own device: answers, places on the body and ticked questions by
+    the values that :class:`webapp.site.keeping.KeptAnswer` stores."""
+
+    outcomes: Mapping[str, str]
+    sites: Mapping[str, str]
+    questions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class ErrorPage:
     """What went wrong, and what to do now."""
 
@@ -84,6 +96,13 @@ def about_page(bundle: Bundle) -> AboutPage:
         has_contract=bundle.has_contract,
         test=figures.measured_figures(bundle.metrics) if bundle.metrics else None,
     )
+
+
+def spots_page() -> SpotsPage:
+    """Prepares the pages of "My spots"."""
+    names = asdict(Answers()).keys()
+    told = wording.answers_given(Answers(*(True for _name in names)))
+    return SpotsPage(wording.outcome_names(), wording.site_names(), dict(zip(names, told, strict=True)))
 
 
 def api_page(settings: Settings) -> ApiPage:

@@ -3,7 +3,7 @@
 Every figure comes from the answer, the contract or ``metrics.json``; none is typed here.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -23,6 +23,7 @@ from webapp.photo.imaging import Box, Photo, centre_square
 from webapp.photo.overlay import Picture
 from webapp.site import advice, figures, wording
 from webapp.site.formats import Percent, long_date, megabytes
+from webapp.site.keeping import KeptAnswer
 
 LOOK_AGAIN_WEEKS: Final = 4
 
@@ -106,6 +107,7 @@ class ResultPage:
     time: datetime
     time_text: str
     max_size: str
+    kept: KeptAnswer | None
 
 
 def result_page(
@@ -161,6 +163,7 @@ def result_page(
         time=now,
         time_text=f"{long_date(now)}, {now:%H:%M} UTC",
         max_size=megabytes(current_settings().max_upload_bytes),
+        kept=_kept(assessment, answers, details, bundle.contract.version, now),
     )
 
 
@@ -183,6 +186,27 @@ def _confidence(assessment: Assessment, bundle: Bundle) -> Confidence:
         reliable=not {Caution.UNUSUAL, Caution.SMALL_SPOT} & set(assessment.cautions),
         phone=point.kind is PhotoKind.PHONE,
         frequencies=figures.frequencies(bundle.metrics, outcome, point.kind) if bundle.metrics else None,
+    )
+
+
+def _kept(
+    assessment: Assessment, answers: Answers, details: Details, version: str, now: datetime
+) -> KeptAnswer | None:
+    if assessment.confidence is None:
+        return None
+    thresholds, watch = assessment.operating_point.thresholds, assessment.urgency is Urgency.WATCH
+    told = asdict(answers) | asdict(details)
+    return KeptAnswer(
+        outcome=assessment.outcome,
+        verdict=assessment.verdict,
+        confidence=assessment.confidence,
+        signs=thresholds.signs,
+        unsure=thresholds.unsure,
+        told={name: value for name, value in told.items() if value is not None and value is not False},
+        model=version,
+        time=now,
+        due=due(assessment.urgency, now.date()),
+        again=now.date() + timedelta(weeks=LOOK_AGAIN_WEEKS) if watch else None,
     )
 
 

@@ -32,7 +32,7 @@ def check() -> ResponseReturnValue:
     told, details = form.answers, form.details
     assessment = examine(predictor, form.decoded, told, form.crop, details)
     page = result_page(assessment, form.decoded, told, details, predictor.bundle, form.crop)
-    return render_template("result.html", form=form, page=page)
+    return render_template("result.html", form=form, page=page, spot_words=pages.spots_page())
 
 
 @bp.post("/crop")
@@ -42,6 +42,18 @@ def crop() -> ResponseReturnValue:
         raise NoPhoto
     photo = read_photo(upload.stream, current_settings())
     return {"box": propose_box(current_predictor(), photo)}
+
+
+@bp.get("/spots")
+def spots() -> ResponseReturnValue:
+    """Shows an empty page, which the script fills with what the person keeps on their own device."""
+    return render_template("spots.html", page=pages.spots_page())
+
+
+@bp.get("/spots/compare")
+def compare() -> ResponseReturnValue:
+    """The same for the photos of one spot. Which one stands behind the address's ``#``: no server sees it."""
+    return render_template("spot_compare.html", page=pages.spots_page())
 
 
 @bp.get("/about")
@@ -57,4 +69,5 @@ def api() -> ResponseReturnValue:
 
 
 def _start(form: PhotoForm) -> str:
-    return render_template("start.html", form=form, page=pages.start_page(current_settings()))
+    page = pages.start_page(current_settings())
+    return render_template("start.html", form=form, page=page, spot_words=pages.spots_page())

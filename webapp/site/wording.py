@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask_babel import gettext as _
 
-from webapp.answer.assessment import Answers, Reason
+from webapp.answer.assessment import Answers, Outcome, Reason
 from webapp.answer.details import Sex, Site
 from webapp.answer.messages import PHOTO_MESSAGES, status_message
 from webapp.model.contract import Gate
@@ -56,6 +56,15 @@ def site_names() -> dict[str, str]:
         Site.LEG: _("Leg or hip"),
         Site.FOOT: _("Foot"),
         Site.GENITAL: _("Genital area"),
+    }
+
+
+def outcome_names() -> dict[str, str]:
+    """Names the answers that can be kept, in two or three words."""
+    return {
+        Outcome.SIGNS: _("Signs of skin cancer"),
+        Outcome.UNSURE: _("Unsure"),
+        Outcome.NO_SIGNS: _("No signs found"),
     }
 
 
