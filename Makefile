@@ -6,7 +6,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test setup lint lock audit protections load train-smoke report screenshots translations bench instances rehearse clean
+.PHONY: run test setup lint lock audit protections load train-smoke report settings screenshots translations bench instances rehearse clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
@@ -44,6 +44,10 @@ train-smoke: $(VENV)/.dev
 
 report: $(VENV)/.dev
 	$(BIN)/python -m train report --bundle webapp/bundle --readme README.md
+
+# The table of settings in docs/run.md, after a change of one.
+settings: $(VENV)/.dev
+	$(BIN)/python -m scripts.settings_table
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m scripts.screenshots

@@ -10,12 +10,12 @@ from datetime import date
 from babel.lists import format_list
 from flask import url_for
 from flask_babel import get_locale
-from flask_babel import gettext as _
 from markupsafe import Markup
 
 from webapp.answer.assessment import Answers, Assessment, Caution, Outcome, Urgency
 from webapp.site.figures import Frequencies
 from webapp.site.formats import day_and_month
+from webapp.site.languages import gettext as _
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The form on the start page. Its validator reads the photo, so that a bad one is the field's error."""
 
-from flask_babel import gettext
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, ValidationError
@@ -15,6 +14,7 @@ from webapp.model.predictor import current_predictor
 from webapp.photo.imaging import Box, Photo, PhotoError
 from webapp.server.request_log import note
 from webapp.site import wording
+from webapp.site.languages import gettext
 
 
 class NoPhoto(PhotoError):

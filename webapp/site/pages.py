@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from flask import url_for
-from flask_babel import gettext as _
 
 from webapp.answer.assessment import Answers
 from webapp.answer.messages import PHOTO_MESSAGES
@@ -18,6 +17,7 @@ from webapp.config import Settings, current_settings
 from webapp.model.bundle import Bundle
 from webapp.site import figures, wording
 from webapp.site.formats import long_date, megabytes
+from webapp.site.languages import gettext as _
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Final
 
 from babel.lists import format_list
 from flask_babel import get_locale
-from flask_babel import gettext as _
 from markupsafe import Markup
 
 from webapp.answer.assessment import Answers, Assessment, Caution, Outcome, Urgency
@@ -24,6 +23,7 @@ from webapp.photo.overlay import Picture
 from webapp.site import advice, figures, wording
 from webapp.site.formats import Percent, long_date, megabytes
 from webapp.site.keeping import KeptAnswer
+from webapp.site.languages import gettext as _
 
 LOOK_AGAIN_WEEKS: Final = 4
 

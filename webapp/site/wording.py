@@ -5,12 +5,11 @@ All functions need a request: they translate into its language.
 
 from dataclasses import dataclass
 
-from flask_babel import gettext as _
-
 from webapp.answer.assessment import Answers, Outcome, Reason
 from webapp.answer.details import Sex, Site
 from webapp.answer.messages import PHOTO_MESSAGES, status_message
 from webapp.model.contract import Gate
+from webapp.site.languages import gettext as _
 
 
 @dataclass(frozen=True)
