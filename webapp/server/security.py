@@ -112,8 +112,10 @@ def require_https() -> ResponseReturnValue | None:
 
 
 def require_trusted_host() -> None:
-    """Refuses a forged Host header. Health checks often come to the bare address."""
-    if request.blueprint != "health" and not host_is_trusted(request.host, current_settings().trusted_hosts):
+    """Refuses a forged Host header. Health checks and Prometheus often come to the bare address."""
+    if request.blueprint in ("health", "metrics"):
+        return
+    if not host_is_trusted(request.host, current_settings().trusted_hosts):
         abort(HTTPStatus.BAD_REQUEST)
 
 

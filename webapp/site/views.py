@@ -2,14 +2,20 @@
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
 from werkzeug.datastructures import CombinedMultiDict
 
 from webapp.answer.crop_proposal import propose_box
 from webapp.answer.diagnose import examine, read_photo
+from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.config import current_settings
 from webapp.model.predictor import current_predictor
+from webapp.photo.imaging import PhotoError
+from webapp.server.rate_limits import count_photos
 from webapp.site import pages
+from webapp.site import several as several_photos
 from webapp.site.forms import NoPhoto, PhotoForm
+from webapp.site.result import result_page
 
 bp = Blueprint("views", __name__)
 
@@ -28,8 +34,9 @@ def check() -> ResponseReturnValue:
     if not form.validate():
         return _start(form), form.status
     predictor = current_predictor()
-    assessment = examine(predictor, form.decoded, form.answers, form.crop)
-    page = pages.result_page(assessment, form.decoded, form.answers, predictor.bundle, form.crop)
+    told, details = form.answers, form.details
+    assessment = examine(predictor, form.decoded, told, form.crop, details)
+    page = result_page(assessment, form.decoded, told, details, predictor.bundle, form.crop)
     return render_template("result.html", form=form, page=page, spot_words=pages.spots_page())
 
 
@@ -64,6 +71,27 @@ def about() -> ResponseReturnValue:
 def api() -> ResponseReturnValue:
     """Shows programmers how to ask, with examples to copy."""
     return render_template("api.html", page=pages.api_page(current_settings()))
+
+
+@bp.get("/several")
+def several() -> ResponseReturnValue:
+    """Shows the form for many photos at once."""
+    return render_template("several.html", form=FlaskForm(), page=several_photos.empty_page())
+
+
+@bp.post("/several")
+def check_several() -> ResponseReturnValue:
+    """Answers for many photos at once, or shows the form again with what is wrong with it."""
+    predictor = current_predictor()
+    try:
+        photos = several_photos.read_photos(request)
+    except PhotoError as error:
+        page = several_photos.empty_page(error)
+        return render_template("several.html", form=FlaskForm(), page=page), PHOTO_MESSAGES[error.code].status
+    count_photos(len(photos))
+    looked = list(several_photos.look(predictor, photos, current_settings()))
+    page = several_photos.answers_page(looked, predictor.bundle)
+    return render_template("several.html", form=FlaskForm(), page=page)
 
 
 def _start(form: PhotoForm) -> str:
