@@ -93,9 +93,7 @@ def design(details: Sequence[Details]) -> np.ndarray:
     return columns
 
 
-def with_offsets(
-    probabilities: np.ndarray, details: Sequence[Details], offsets: DetailOffsets
-) -> np.ndarray:
+def with_offsets(probabilities: np.ndarray, details: Sequence[Details], offsets: DetailOffsets) -> np.ndarray:
     """Returns probabilities ``(count, 7)`` with what the details tell, as :func:`webapp.answer.details.weigh`
     works out one."""
     photo = np.log(np.maximum(probabilities, 1e-12))
