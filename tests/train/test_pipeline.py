@@ -102,7 +102,7 @@ def test_the_contract_holds_the_limits_and_what_other_prices_would_cost(bundle):
         assert 0 < thresholds.unsure <= thresholds.signs < 1
         assert thresholds.unusual is not None
     prices = json.loads((bundle / METRICS).read_text())["prices"]
-    assert set(prices[0]["collections"]) == {"HAM10000_made", "phone", "isic2017"}
+    assert set(prices[0]["collections"]) == {"ham10000", "phone", "isic2017"}
     assert all(row["collections"]["isic2017"]["left_out"] for row in prices)
 
 

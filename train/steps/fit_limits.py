@@ -74,7 +74,7 @@ def choose_limits(samples: Sequence[Sample], elsewhere: float = MISSED_ELSEWHERE
         elsewhere: Which share of another collection's cancers may end in "no signs".
     """
     chosen = {kind: thresholds_for(kind, samples, elsewhere) for kind in PhotoKind}
-    table = [_row(samples, price) for price in sorted({elsewhere, *PRICES})]
+    table = [{**_row(samples, price), "chosen": price == elsewhere} for price in sorted({elsewhere, *PRICES})]
     return Limits(chosen, table)
 
 
