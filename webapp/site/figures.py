@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import format_decimal
-from flask_babel import gettext as _
 
 from webapp.answer.assessment import Outcome
 from webapp.model.contract import PhotoKind
 from webapp.model.labels import CLASSES
 from webapp.site import drawings, wording
+from webapp.site.languages import gettext as _
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,18 @@
 """The form on the start page. Its validator reads the photo, so that a bad one is the field's error."""
 
-from flask_babel import gettext
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, ValidationError
 
-from webapp.answer.assessment import Answers
+from webapp.answer.assessment import MAX_ASPECT, MIN_SIDE, Answers
 from webapp.answer.diagnose import read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.api.question import read_box
 from webapp.config import current_settings
+from webapp.model.predictor import current_predictor
 from webapp.photo.imaging import Box, Photo, PhotoError
 from webapp.server.request_log import note
+from webapp.site.languages import gettext
 
 
 class NoPhoto(PhotoError):
@@ -56,6 +57,20 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         """What a photo may have, for the script that makes larger ones smaller."""
         settings = current_settings()
         return {"data-max-bytes": settings.max_upload_bytes, "data-max-pixels": settings.max_pixels}
+
+    @property
+    def check_limits(self) -> dict[str, float | None]:
+        """What a photo is held against, for the script that looks at it before it is sent."""
+        contract = current_predictor().bundle.contract
+        gate = contract.gate
+        return {
+            "data-size": contract.input.size,
+            "data-min-side": MIN_SIDE,
+            "data-max-aspect": MAX_ASPECT,
+            "data-brightness": gate.brightness,
+            "data-sharpness": gate.sharpness,
+            "data-glare": gate.glare,
+        }
 
     @property
     def answers(self) -> Answers:

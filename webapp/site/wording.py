@@ -5,15 +5,16 @@ request: they translate into its language.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from babel.lists import format_list
 from flask_babel import get_locale
-from flask_babel import gettext as _
 from markupsafe import Markup
 
 from webapp.answer.assessment import Answers, Assessment, Outcome, Reason
 from webapp.answer.messages import PHOTO_MESSAGES, status_message
 from webapp.model.contract import Gate
+from webapp.site.languages import gettext as _
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Check:
     failed: bool
     title: str
     remedy: str = ""
+
+
+LOOK_AGAIN_WEEKS: Final = 4  # "Look again in four weeks", below
 
 
 def within(weeks: int) -> str:
@@ -123,7 +127,7 @@ def steps(outcome: Outcome, weeks: int) -> tuple[Step, ...]:
         )
     book = _("Book a visit %(within)s", within=within(weeks))
     call = _("Call your doctor or a skin doctor (dermatologist).")
-    print_it = Markup(_('<a href="#report">Print it or save it</a> before you close it. We keep no copy.'))
+    print_it = Markup(_('<a href="#keep">Print it or keep it</a> before you close it. We keep no copy.'))
     take_along = Step(_("Take this page with you"), print_it)
     if outcome is Outcome.SIGNS:
         say = _("You can say: “I have a spot that needs a check for skin cancer.”")
@@ -212,6 +216,28 @@ def answers_notice(assessment: Assessment, answers: Answers, weeks: int) -> str:
             within=within(weeks),
         )
     return notice
+
+
+def site_names() -> dict[str, str]:
+    """Names the places on the body, by the values of the form's field ``site``."""
+    return {
+        "head_neck": _("Head or neck"),
+        "trunk": _("Chest, belly or back"),
+        "arm": _("Arm"),
+        "hand": _("Hand"),
+        "leg": _("Leg"),
+        "foot": _("Foot"),
+        "genital": _("Genital area"),
+    }
+
+
+def outcome_names() -> dict[str, str]:
+    """Names the answers that can be kept, in two or three words."""
+    return {
+        Outcome.SIGNS: _("Signs of skin cancer"),
+        Outcome.UNSURE: _("Unsure"),
+        Outcome.NO_SIGNS: _("No signs found"),
+    }
 
 
 def kinds() -> dict[str, Kind]:
