@@ -675,6 +675,34 @@ PROTECTIONS: Final = (
         "--disable-pip --require-hashes -r requirements.txt",
         "tests/test_requirements.py",
     ),
+    Protection(
+        "no metrics unless asked for",
+        "webapp/server/metrics.py",
+        "    if not settings.metrics:\n        return\n",
+        "",
+        "tests/webapp/server/test_metrics.py",
+    ),
+    Protection(
+        "key of the metrics",
+        "webapp/server/metrics.py",
+        "if key is not None and not sent_one_of([key]):",
+        "if False:",
+        "tests/webapp/server/test_metrics.py",
+    ),
+    Protection(
+        "file names as formulas",
+        "webapp/site/several.py",
+        "name.startswith(_FORMULA)",
+        "False",
+        "tests/webapp/site/test_several.py",
+    ),
+    Protection(
+        "several photos counted one by one",
+        "webapp/site/views.py",
+        "    count_photos(len(photos))\n",
+        "",
+        "tests/webapp/site/test_several.py",
+    ),
 )
 
 
