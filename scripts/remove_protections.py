@@ -635,7 +635,7 @@ PROTECTIONS: Final = (
     ),
     Protection(
         "credentials that cannot be read",
-        "webapp/api/routes.py",
+        "webapp/server/keys.py",
         'request.headers.get("Authorization", "").partition(" ")',
         'str(request.authorization or "").partition(" ")',
         "tests/webapp/server/test_security.py::test_odd_requests_are_no_500",
