@@ -5,6 +5,7 @@ from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, ValidationError
 
 from webapp.answer.assessment import MAX_ASPECT, MIN_SIDE, Answers
+from webapp.answer.details import Details, InvalidDetail, read_details
 from webapp.answer.diagnose import read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.api.question import read_box
@@ -12,6 +13,7 @@ from webapp.config import current_settings
 from webapp.model.predictor import current_predictor
 from webapp.photo.imaging import Box, Photo, PhotoError
 from webapp.server.request_log import note
+from webapp.site import wording
 from webapp.site.languages import gettext
 
 
@@ -20,7 +22,7 @@ class NoPhoto(PhotoError):
 
 
 class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
-    """One photo, chosen or taken with the phone's camera, and three optional answers.
+    """One photo, chosen or taken with the phone's camera, three optional answers and three optional details.
 
     ``box`` is filled by the script with which a person crops the photo, and empty without it. After a
     successful validation ``decoded`` is the photo and ``crop`` the part to look at, ``None`` for the
@@ -33,6 +35,9 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     changed = BooleanField()
     symptoms = BooleanField()
     different = BooleanField()
+    age = StringField(filters=[lambda text: (text or "").strip()])
+    sex = StringField(filters=[lambda text: text or ""])
+    site = StringField(filters=[lambda text: text or ""])
 
     decoded: Photo
     crop: Box | None
@@ -51,6 +56,44 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             self.status = message.status
             note(error=error.code)
             raise ValidationError(gettext(message.sentence)) from error
+
+    def validate_age(self, field: StringField) -> None:
+        """Checks what was typed or, of a form that was tampered with, sent."""
+        try:
+            read_details(**{field.name: field.data})
+        except InvalidDetail as error:
+            message = PHOTO_MESSAGES[f"invalid_{error.field}"]
+            if not self.photo.errors:
+                self.status = message.status
+            raise ValidationError(gettext(message.sentence)) from error
+
+    validate_sex = validate_site = validate_age
+
+    @property
+    def asks_details(self) -> bool:
+        """Whether the model knows what age, sex and place mean."""
+        return bool(current_predictor().bundle.contract.details)
+
+    @property
+    def sexes(self) -> dict[str, str]:
+        """What can be chosen, by what is sent."""
+        return wording.sex_names()
+
+    @property
+    def sites(self) -> dict[str, str]:
+        """What can be chosen, by what is sent."""
+        return wording.site_names()
+
+    @property
+    def details(self) -> Details:
+        """What was said about age, sex and place, after a successful validation."""
+        return read_details(self.age.data, self.sex.data, self.site.data)
+
+    @property
+    def detail_errors(self) -> tuple[tuple[str, str], ...]:
+        """Name and sentence of each detail that could not be read."""
+        fields = (self.age, self.sex, self.site)
+        return tuple((field.id, field.errors[0]) for field in fields if field.errors)
 
     @property
     def limits(self) -> dict[str, int]:

@@ -20,9 +20,9 @@ from webapp.photo import overlay
 from webapp.photo.imaging import PhotoError, centre_square
 from webapp.photo.overlay import Picture
 from webapp.site import wording
+from webapp.site.formats import Percent
 from webapp.site.forms import NoPhoto
 from webapp.site.languages import gettext as _
-from webapp.site.pages import Percent
 
 THUMBNAIL_SIDE: Final = 192  # pixels; twice its width in the table, about 8 kB
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
