@@ -12,6 +12,7 @@ from typing import Any
 
 from webapp.config import Settings
 from webapp.model.predictor import INTERPRETERS
+from webapp.server.addresses import addresses
 from webapp.server.metrics import FOLDER
 from webapp.server.waiting_room import RETRY_AFTER
 
@@ -21,7 +22,7 @@ SWITCH_SECONDS = 0.0005
 
 _settings = Settings.from_environ()
 
-bind = f"0.0.0.0:{_settings.port}"
+bind = addresses(_settings.port)
 workers = _settings.web_concurrency
 worker_class = "webapp.server.worker.CollectingWorker"
 control_socket_disable = True  # nobody controls it from outside, and the home folder may be read-only
