@@ -95,6 +95,18 @@ def cropper(page: Page) -> Locator:
     return frame
 
 
+def sent_photo(page: Page) -> tuple[str, str, bytes]:
+    """Returns name, type and content of the photo that the form would send now."""
+    name, kind, content = page.evaluate(
+        """async () => {
+          const data = new FormData(document.querySelector("[data-photo-form]"));
+          const file = data.get("photo").size ? data.get("photo") : data.get("camera");
+          return [file.name, file.type, [...new Uint8Array(await file.arrayBuffer())]];
+        }"""
+    )
+    return name, kind, bytes(content)
+
+
 @dataclass
 class Site:
     """A listening app; its predictor answers as the test says."""
