@@ -59,6 +59,6 @@ def examine(
     left, upper, right, lower = box or centre_square(*photo.size)
     reasons = find_reasons(photo.size, min(right - left, lower - upper), prediction, contract.gate)
     point = contract.operating_point(prediction.phone)
-    assessment = assess(prediction, point, reasons, answers, details)
+    assessment = assess(prediction, point, reasons, answers, details, framed=box is not None)
     note(outcome=assessment.outcome, model_version=contract.version)
     return assessment

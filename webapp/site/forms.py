@@ -2,16 +2,19 @@
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
+from werkzeug.datastructures import FileStorage
 from wtforms import BooleanField, StringField, ValidationError
 
 from webapp.answer.assessment import MAX_ASPECT, MIN_SIDE, Answers
+from webapp.answer.details import Details, InvalidDetail, read_details
 from webapp.answer.diagnose import read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.api.question import read_box
 from webapp.config import current_settings
 from webapp.model.predictor import current_predictor
-from webapp.photo.imaging import Box, Photo, PhotoError
+from webapp.photo.imaging import Box, BoxOutside, Photo, PhotoError
 from webapp.server.request_log import note
+from webapp.site import wording
 from webapp.site.languages import gettext
 
 
@@ -19,10 +22,15 @@ class NoPhoto(PhotoError):
     code = "missing"
 
 
-class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
-    """One photo, chosen or taken with the phone's camera, and three optional answers.
+class FrameDiffers(PhotoError):
+    code = "frame_differs"
 
-    ``box`` is filled by the script with which a person crops the photo, and empty without it. After a
+
+class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """One photo, chosen or taken with the phone's camera, three optional answers and three optional details.
+
+    ``box`` is filled by the script with which a person crops the photo, and empty without it; ``drawn`` is
+    the width and height, as ``1800x2400``, of the picture in whose pixels the box was set. After a
     successful validation ``decoded`` is the photo and ``crop`` the part to look at, ``None`` for the
     square in the middle; after a failed one ``status`` is the HTTP status that says why.
     """
@@ -30,9 +38,13 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     photo = FileField()
     camera = FileField()
     box = StringField()
+    drawn = StringField()
     changed = BooleanField()
     symptoms = BooleanField()
     different = BooleanField()
+    age = StringField(filters=[lambda text: (text or "").strip()])
+    sex = StringField(filters=[lambda text: text or ""])
+    site = StringField(filters=[lambda text: text or ""])
 
     decoded: Photo
     crop: Box | None
@@ -45,12 +57,63 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             if upload is None:
                 raise NoPhoto
             self.crop = read_box(self.box.data) if self.box.data else None
-            self.decoded = read_photo(upload.stream, current_settings(), self.crop)
+            self.decoded = self._read(upload)
         except PhotoError as error:
             message = PHOTO_MESSAGES[error.code]
             self.status = message.status
             note(error=error.code)
             raise ValidationError(gettext(message.sentence)) from error
+
+    def _read(self, upload: FileStorage) -> Photo:
+        """Reads the photo, and makes sure that it is the picture in which the person framed the spot."""
+        try:
+            photo = read_photo(upload.stream, current_settings(), self.crop)
+        except BoxOutside as error:
+            if self.drawn.data:  # the page's script keeps the frame inside of what it drew
+                raise FrameDiffers from error
+            raise
+        # Seen from another side or at another size, the box would hold another part of the skin.
+        if self.crop and self.drawn.data and self.drawn.data != f"{photo.size[0]}x{photo.size[1]}":
+            raise FrameDiffers(f"framed in {self.drawn.data[:20]}, sent in {photo.size}")
+        return photo
+
+    def validate_age(self, field: StringField) -> None:
+        """Checks what was typed or, of a form that was tampered with, sent."""
+        try:
+            read_details(**{field.name: field.data})
+        except InvalidDetail as error:
+            message = PHOTO_MESSAGES[f"invalid_{error.field}"]
+            if not self.photo.errors:
+                self.status = message.status
+            raise ValidationError(gettext(message.sentence)) from error
+
+    validate_sex = validate_site = validate_age
+
+    @property
+    def asks_details(self) -> bool:
+        """Whether the model knows what age, sex and place mean."""
+        return bool(current_predictor().bundle.contract.details)
+
+    @property
+    def sexes(self) -> dict[str, str]:
+        """What can be chosen, by what is sent."""
+        return wording.sex_names()
+
+    @property
+    def sites(self) -> dict[str, str]:
+        """What can be chosen, by what is sent."""
+        return wording.site_names()
+
+    @property
+    def details(self) -> Details:
+        """What was said about age, sex and place, after a successful validation."""
+        return read_details(self.age.data, self.sex.data, self.site.data)
+
+    @property
+    def detail_errors(self) -> tuple[tuple[str, str], ...]:
+        """Name and sentence of each detail that could not be read."""
+        fields = (self.age, self.sex, self.site)
+        return tuple((field.id, field.errors[0]) for field in fields if field.errors)
 
     @property
     def limits(self) -> dict[str, int]:

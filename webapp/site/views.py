@@ -15,6 +15,7 @@ from webapp.server.rate_limits import count_photos
 from webapp.site import pages
 from webapp.site import several as several_photos
 from webapp.site.forms import NoPhoto, PhotoForm
+from webapp.site.result import result_page
 
 bp = Blueprint("views", __name__)
 
@@ -33,8 +34,9 @@ def check() -> ResponseReturnValue:
     if not form.validate():
         return _start(form), form.status
     predictor = current_predictor()
-    assessment = examine(predictor, form.decoded, form.answers, form.crop)
-    page = pages.result_page(assessment, form.decoded, form.answers, predictor.bundle, form.crop)
+    told, details = form.answers, form.details
+    assessment = examine(predictor, form.decoded, told, form.crop, details)
+    page = result_page(assessment, form.decoded, told, details, predictor.bundle, form.crop)
     return render_template("result.html", form=form, page=page, spot_words=pages.spots_page())
 
 
