@@ -155,6 +155,9 @@ class FixedPredictor:
         self.bundle = bundle or made_bundle()
         self.prediction = prediction
 
+    def use_cores(self, cores: int) -> None:
+        pass
+
     def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
         self.seen = image, box
         return self.prediction
