@@ -670,7 +670,7 @@ PROTECTIONS: Final = (
     ),
     Protection(
         "credentials that cannot be read",
-        "webapp/api/routes.py",
+        "webapp/server/keys.py",
         'request.headers.get("Authorization", "").partition(" ")',
         'str(request.authorization or "").partition(" ")',
         "tests/webapp/server/test_security.py::test_odd_requests_are_no_500",
@@ -709,6 +709,34 @@ PROTECTIONS: Final = (
         "--strict --disable-pip --require-hashes -r requirements.txt",
         "--disable-pip --require-hashes -r requirements.txt",
         "tests/test_requirements.py",
+    ),
+    Protection(
+        "no metrics unless asked for",
+        "webapp/server/metrics.py",
+        "    if not settings.metrics:\n        return\n",
+        "",
+        "tests/webapp/server/test_metrics.py",
+    ),
+    Protection(
+        "key of the metrics",
+        "webapp/server/metrics.py",
+        "if key is not None and not sent_one_of([key]):",
+        "if False:",
+        "tests/webapp/server/test_metrics.py",
+    ),
+    Protection(
+        "file names as formulas",
+        "webapp/site/several.py",
+        "name.startswith(_FORMULA)",
+        "False",
+        "tests/webapp/site/test_several.py",
+    ),
+    Protection(
+        "several photos counted one by one",
+        "webapp/site/views.py",
+        "    count_photos(len(photos))\n",
+        "",
+        "tests/webapp/site/test_several.py",
     ),
 )
 
