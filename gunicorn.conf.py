@@ -64,6 +64,12 @@ def on_exit(server: Any) -> None:
         shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Sets apart what master and worker share: the worker's collector would write to it, and so copy it."""
+    gc.collect()
+    gc.freeze()
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Makes the C library give large pictures back to the system once they are gone.
 

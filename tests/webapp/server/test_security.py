@@ -27,7 +27,18 @@ HEADERS = {
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/about", "/nothing", "/api/v1/predict", "/healthz", "/readyz", "/static/app.css"]
+    "path",
+    [
+        "/",
+        "/about",
+        "/spots",
+        "/spots/compare",
+        "/nothing",
+        "/api/v1/predict",
+        "/healthz",
+        "/readyz",
+        "/static/app.css",
+    ],
 )
 def test_every_answer_has_the_security_headers(client: FlaskClient, path: str) -> None:
     with client.get(path) as response:
