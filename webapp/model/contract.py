@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from webapp.model.labels import CLASSES
@@ -201,9 +202,10 @@ def parse_contract(content: Mapping[str, Any]) -> Contract:
         training_prior=fields.per_class("training_prior"),
         natural_prior=fields.per_class("natural_prior"),
         decision_weights=fields.per_class("decision_weights"),
-        thresholds=_thresholds_by_kind(fields.group("thresholds")),
+        thresholds=_thresholds_by_kind(fields),
         gate=_gate(fields),
         kind_limits=_kind_limits(fields),
+        details=_details_by_kind(fields),
         golden=fields.group("golden").per_class("probabilities") if fields.has("golden") else None,
     )
 
@@ -235,9 +237,15 @@ def _model_outputs(fields: "_Fields") -> ModelOutputs:
 
 
 def _thresholds_by_kind(fields: "_Fields") -> Mapping[PhotoKind, Thresholds]:
-    if not any(fields.has(kind) for kind in PhotoKind):
-        return same_for_all(_thresholds(fields))
-    return {kind: _thresholds(fields.group(kind)) for kind in PhotoKind}
+    group = fields.group("thresholds")
+    if any(group.has(kind) for kind in PhotoKind):
+        found = {kind: _thresholds(group.group(kind)) for kind in PhotoKind}
+    else:
+        found = dict(same_for_all(_thresholds(group)))
+    measured = fields.group("outputs").text("unfamiliarity", optional=True)
+    if measured is None and any(each.unusual is not None for each in found.values()):
+        raise ContractError("the thresholds limit the unfamiliarity, but no output of the model holds it")
+    return found
 
 
 def _kind_limits(fields: "_Fields") -> KindLimits | None:
@@ -253,10 +261,37 @@ def _kind_limits(fields: "_Fields") -> KindLimits | None:
 
 
 def _thresholds(fields: "_Fields") -> Thresholds:
-    thresholds = Thresholds(fields.number("signs"), fields.number("unsure"))
+    thresholds = Thresholds(
+        fields.number("signs"),
+        fields.number("unsure"),
+        fields.number("melanoma", optional=True),
+        fields.number("unusual", optional=True),
+    )
     if not 0 < thresholds.unsure <= thresholds.signs < 1:
         raise ContractError("the thresholds must be 0 < unsure ≤ signs < 1")
+    if thresholds.melanoma is not None and not 0 < thresholds.melanoma < 1:
+        raise ContractError("the threshold melanoma must be between 0 and 1")
     return thresholds
+
+
+def _details_by_kind(fields: "_Fields") -> Mapping[PhotoKind, DetailOffsets]:
+    details = fields.group("details", optional=True)
+    return {kind: _detail_offsets(details.group(kind)) for kind in PhotoKind if details.has(kind)}
+
+
+def _detail_offsets(fields: "_Fields") -> DetailOffsets:
+    age = fields.group("age", optional=True)
+    knots: tuple[float, ...] = ()
+    offsets: tuple[tuple[float, ...], ...] = ()
+    if fields.has("age"):
+        knots, offsets = age.numbers("knots"), age.numbers_per_class("offsets")
+        if len(knots) != len(offsets) or any(low >= high for low, high in pairwise(knots)):
+            raise ContractError("the age of details needs ascending knots, and offsets for each of them")
+    groups = {name: fields.group(name, optional=True) for name in ("sex", "site")}
+    by_name = {
+        name: {each: group.per_class(each) for each in group.names()} for name, group in groups.items()
+    }
+    return DetailOffsets(knots, offsets, by_name["sex"], by_name["site"])
 
 
 def _gate(fields: "_Fields") -> Gate:
@@ -299,10 +334,20 @@ class _Fields:
         return None if value is None else float(value)
 
     def per_class(self, name: str) -> tuple[float, ...]:
-        def fits(value: Any) -> bool:
-            return _is_list(value, object) and len(value) == len(CLASSES) and all(map(_is_number, value))
+        return tuple(map(float, self._get(name, f"a list of {len(CLASSES)} numbers", _is_per_class)))
 
-        return tuple(map(float, self._get(name, f"a list of {len(CLASSES)} numbers", fits)))
+    def numbers(self, name: str) -> tuple[float, ...]:
+        def fits(value: Any) -> bool:
+            return _is_list(value, object) and value and all(map(_is_number, value))
+
+        return tuple(map(float, self._get(name, "a list of numbers", fits)))
+
+    def numbers_per_class(self, name: str) -> tuple[tuple[float, ...], ...]:
+        def fits(value: Any) -> bool:
+            return _is_list(value, list) and all(map(_is_per_class, value))
+
+        rows = self._get(name, f"a list of lists of {len(CLASSES)} numbers", fits)
+        return tuple(tuple(map(float, row)) for row in rows)
 
     def exactly(self, name: str, expected: Any) -> Any:
         return self._get(name, str(expected), lambda value: value == expected)
@@ -328,3 +373,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_list(value: Any, kind: type) -> bool:
     return isinstance(value, list) and all(isinstance(item, kind) for item in value)
+
+
+def _is_per_class(value: Any) -> bool:
+    return _is_list(value, object) and len(value) == len(CLASSES) and all(map(_is_number, value))

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from tests.fakes import CONTRACT
-from webapp.model.contract import ContractError, Gate, KindLimits, PhotoKind, Thresholds, parse_contract
+from webapp.model.contract import (
+    ContractError,
+    DetailOffsets,
+    Gate,
+    KindLimits,
+    PhotoKind,
+    Thresholds,
+    parse_contract,
+)
 
 OPTIONAL = {
     *("gate", "gate.unfamiliarity", "gate.sharpness", "gate.brightness", "gate.glare"),
@@ -137,3 +145,87 @@ def test_thresholds_out_of_order_are_refused(thresholds: tuple[float, float]) ->
 def test_a_gate_without_an_output_to_measure_is_refused() -> None:
     with pytest.raises(ContractError, match="unfamiliarity"):
         parse_contract(changed("outputs.unfamiliarity", ...))
+
+
+SEVEN = [0.1, -0.2, 0.0, 0.3, 0.5, -0.4, 0.0]
+DETAILS = {
+    "age": {"knots": [30, 60], "offsets": [[0.0] * 7, SEVEN]},
+    "sex": {"female": [0.0] * 7, "male": SEVEN},
+    "site": {"foot": SEVEN},
+}
+
+
+def test_what_details_tell_is_read_for_each_kind_of_photo() -> None:
+    contract = parse_contract({**CONTRACT, "details": {"phone": DETAILS}})
+    told = DetailOffsets(
+        (30, 60),
+        ((0.0,) * 7, tuple(SEVEN)),
+        {"female": (0.0,) * 7, "male": tuple(SEVEN)},
+        {"foot": tuple(SEVEN)},
+    )
+    assert contract.operating_point(0.95).details == told
+    assert contract.operating_point(0.05).details == DetailOffsets()
+    # In doubt, the offsets go with the kind that is named.
+    assert contract.operating_point(0.5).kind is PhotoKind.PHONE
+    assert contract.operating_point(0.5).details == told
+
+
+@pytest.mark.parametrize("missing", sorted(DETAILS))
+def test_any_detail_may_be_unknown_to_a_model(missing: str) -> None:
+    known = {name: value for name, value in DETAILS.items() if name != missing}
+    found = parse_contract({**CONTRACT, "details": {"dermatoscope": known}}).details[PhotoKind.DERMATOSCOPE]
+    assert not (found.age_knots if missing == "age" else getattr(found, missing))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("age.knots", 30),
+        ("age.knots", []),
+        ("age.offsets", [[0.0] * 7, [0.0] * 6]),
+        ("age.offsets", [0.0] * 7),
+        ("sex.male", [float("nan")] * 7),
+        ("site.foot", {}),
+        ("site", []),
+    ],
+)
+def test_a_wrong_detail_is_named(name: str, value: Any) -> None:
+    details = copy.deepcopy(DETAILS)
+    *groups, last = name.split(".")
+    group: Any = details
+    for part in groups:
+        group = group[part]
+    group[last] = value
+    with pytest.raises(ContractError, match=f"the field details.phone.{name} must be "):
+        parse_contract({**CONTRACT, "details": {"phone": details}})
+
+
+@pytest.mark.parametrize("knots", [[60, 30], [30, 30], [30, 45, 60]])
+def test_knots_of_age_ascend_and_each_has_its_offsets(knots: list[int]) -> None:
+    age = {"knots": knots, "offsets": [[0.0] * 7, SEVEN]}
+    with pytest.raises(ContractError, match="ascending knots"):
+        parse_contract({**CONTRACT, "details": {"phone": {"age": age}}})
+
+
+def test_limits_of_melanoma_and_of_the_unusual_are_read_and_doubt_has_the_more_cautious() -> None:
+    thresholds = {
+        "dermatoscope": {"signs": 0.2, "unsure": 0.05, "melanoma": 0.1, "unusual": 0.5},
+        "phone": {"signs": 0.4, "unsure": 0.03, "melanoma": 0.2, "unusual": None},
+    }
+    contract = parse_contract({**CONTRACT, "thresholds": thresholds})
+    assert contract.operating_point(0.05).thresholds == Thresholds(0.2, 0.05, 0.1, 0.5)
+    assert contract.operating_point(0.95).thresholds == Thresholds(0.4, 0.03, 0.2, None)
+    assert contract.operating_point(0.5).thresholds == Thresholds(0.2, 0.03, 0.1, 0.5)
+
+
+def test_an_unusual_photo_needs_an_output_that_measures_it() -> None:
+    without = {**CONTRACT, "gate": {}, "outputs": {**CONTRACT["outputs"], "unfamiliarity": None}}
+    thresholds = {"signs": 0.2, "unsure": 0.05, "unusual": 0.5}
+    with pytest.raises(ContractError, match="unfamiliarity"):
+        parse_contract({**without, "thresholds": thresholds})
+
+
+@pytest.mark.parametrize("melanoma", [0, 1, -0.1])
+def test_a_limit_of_melanoma_that_is_no_chance_is_refused(melanoma: float) -> None:
+    with pytest.raises(ContractError, match="melanoma"):
+        parse_contract(changed("thresholds.phone.melanoma", melanoma))
