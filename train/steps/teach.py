@@ -85,15 +85,16 @@ def cross_fitted(
     unshown = [features[record.image_id] for record in others]
     classes = np.array([class_index(record) for record in learned])
     folds = np.array([fold_of(record) for record in learned])
-    answers, means = np.zeros((len(learned), len(CLASSES)), np.float32), 0.0
+    answers = np.zeros((len(learned), len(CLASSES)), np.float32)
+    means = np.zeros((len(others), len(CLASSES)), np.float32)
     for fold in range(FOLDS):
         teacher = fit_regression(shown[folds != fold], classes[folds != fold])
         answers[folds == fold] = teacher.probabilities(shown[folds == fold])
         if unshown:
-            means = means + teacher.probabilities(np.stack(unshown).astype(np.float32)) / FOLDS
+            means += teacher.probabilities(np.stack(unshown).astype(np.float32)) / FOLDS
     targets = {record.image_id: answer for record, answer in zip(learned, answers, strict=True)}
     if unshown:
-        targets |= {record.image_id: row for record, row in zip(others, np.asarray(means), strict=True)}
+        targets |= {record.image_id: row for record, row in zip(others, means, strict=True)}
     return targets
 
 

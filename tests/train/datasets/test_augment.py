@@ -69,7 +69,9 @@ def test_a_white_frame_has_no_black_border_in_any_view():
     bright = []
     for seed in range(200):
         view = random_view(frame, 4 / 3, 96, np.random.default_rng(seed))
-        view = cv2.GaussianBlur(view, (0, 0), 2).astype(int)  # less noise and hairs, which may be drawn over it
+        view = cv2.GaussianBlur(view, (0, 0), 2).astype(
+            int
+        )  # less noise and hairs, which may be drawn over it
         assert view[40:56, 40:56].mean() > 90, f"seed {seed}: the middle is never hidden"
         bright.append(np.quantile(view.min(axis=2), 0.01) > 90)
     assert 0.75 < np.mean(bright) < 0.99, "only a round field or a dark lens darkens edges, and not often"
