@@ -5,14 +5,20 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+ON_TWO := --numprocesses 2 --dist loadgroup
 
-.PHONY: run test setup lint lock audit protections load train-smoke report screenshots translations bench instances rehearse clean
+.PHONY: run test test-all setup lint lock audit protections load train-smoke report settings screenshots translations bench instances rehearse clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
 
+# Five minutes on two quiet cores: everything that tells right from wrong.
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest $(ON_TWO) -m "not slow"
+
+# The rest, which takes longer: the long fuzz, the whole training road, large photos.
+test-all: $(VENV)/.dev
+	$(BIN)/pytest $(ON_TWO) -m slow
 
 setup: $(VENV)/.dev
 
@@ -45,6 +51,10 @@ train-smoke: $(VENV)/.dev
 report: $(VENV)/.dev
 	$(BIN)/python -m train report --bundle webapp/bundle --readme README.md
 
+# The table of settings in docs/run.md, after a change of one.
+settings: $(VENV)/.dev
+	$(BIN)/python -m scripts.settings_table
+
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m scripts.screenshots
 
@@ -74,17 +84,18 @@ rehearse: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.render
 
 # Each stamp is the time of the last installation from the files that it depends on.
-$(VENV)/.serve: requirements.txt | $(VENV)/bin/python
+$(VENV)/.serve: requirements.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
 	touch $@
 
-$(VENV)/.dev: requirements.txt requirements-train.txt requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/.dev: requirements.txt requirements-train.txt requirements-dev.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
 	touch $@ $(VENV)/.serve
 
-$(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv $(VENV)
+# Debian's Python without python3-venv leaves an environment without pip: it goes, so that the next try begins anew.
+$(VENV)/bin/pip:
+	$(PYTHON) scripts/check_machine.py
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian and Ubuntu: sudo apt install python3-venv, then again."; exit 1; }
 
 clean:
 	rm -rf $(VENV) build

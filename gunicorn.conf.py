@@ -4,13 +4,20 @@ import ctypes
 import gc
 import os
 import secrets
+import shutil
 import sys
+import tempfile
 from http import HTTPStatus
 from typing import Any
 
 from webapp.config import Settings
 from webapp.model.predictor import INTERPRETERS
+from webapp.server.metrics import FOLDER
 from webapp.server.waiting_room import RETRY_AFTER
+
+# How long a thread that comes back from the network or a decoder may wait for one that runs Python. With
+# Python's own 5 ms a core stood still meanwhile.
+SWITCH_SECONDS = 0.0005
 
 _settings = Settings.from_environ()
 
@@ -38,6 +45,22 @@ def on_starting(server: Any) -> None:
     if _settings.secret_key is None:
         os.environ["SECRET_KEY"] = secrets.token_hex(32)
         server.log.warning("SECRET_KEY is not set: made one at random; forms opened before a restart fail")
+    if _settings.metrics:  # before anything imports prometheus_client, which looks there then
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="metrics-")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Lets a worker's memory and queue go with it; what it has counted stays."""
+    if _settings.metrics:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Takes away the folder in which the workers counted."""
+    if _settings.metrics:
+        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -52,9 +75,16 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Sets apart what stays for good, so that looking for what can go takes 1 ms and not 60."""
+    """Sets apart what stays for good, so that looking for what can go takes 0.1 ms and not 60.
+
+    The templates are compiled first: after it, they would be looked through for 0.6 ms with every answer.
+    """
+    environment = worker.wsgi.jinja_env
+    for name in environment.list_templates(["html"]):
+        environment.get_template(name)
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:

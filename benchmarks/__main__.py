@@ -19,7 +19,7 @@ from typing import Any, Final
 from benchmarks.machine import machine
 from benchmarks.pictures import picture_sets
 from benchmarks.render import render
-from benchmarks.serving import pss_megabytes, send, serving, wait_until_ready
+from benchmarks.serving import cpu_seconds, pss_megabytes, send, serving, wait_until_ready
 from webapp.model.bundle import BUNDLE_FOLDER, load_bundle
 
 ROOT: Final = Path(__file__).parents[1]
@@ -132,9 +132,12 @@ def measure(name: str, environ: Mapping[str, str], arguments: argparse.Namespace
         for picture_set, photos in sets.items():
             for clients in CLIENTS[:1] if slow and picture_set != "jpeg-600x450" else CLIENTS:
                 answers = min(arguments.answers, 8) if slow else arguments.answers
+                before = cpu_seconds(server.process.pid)
                 load = send(server, photos, clients=clients, answers=answers, seconds=arguments.seconds)
-                figures["loads"].setdefault(picture_set, {})[str(clients)] = load.figures()
-                print(name, picture_set, clients, load.figures(), file=sys.stderr)
+                taken = cpu_seconds(server.process.pid) - before
+                found = load.figures() | {"cpu_ms_per_answer": round(1000 * taken / len(load.times), 1)}
+                figures["loads"].setdefault(picture_set, {})[str(clients)] = found
+                print(name, picture_set, clients, found, file=sys.stderr)
     return figures
 
 

@@ -57,6 +57,7 @@ def report(
         sets=SETS,
         largest=LARGEST,
         targets=targets(figures),
+        costs=costs(figures),
         rehearsal=rehearsal,
         instances=instances,
         instances_targets=instances_targets(instances) if instances else [],
@@ -80,6 +81,7 @@ def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     # The better of the twin's trial and its run: noise on the machine must not make it slower than it is.
     trial = max(figures["twin_settings"]["answers_per_second"].values())
     speed = _rate(app) / max(trial, _rate(twin))
+    large = _rate(app, "jpeg-12mp") / _rate(twin, "jpeg-12mp")
     memory = app["pss_megabytes"] / twin["pss_megabytes"]
     rows = [
         (
@@ -88,12 +90,18 @@ def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             f"{speed:.1f} times",
             speed >= 5,
         ),
+        (
+            "answers/s at 4 clients, 12 MP, against the twin",
+            "≥ 4 times",
+            f"{large:.1f} times",
+            large >= 4,
+        ),
         ("memory against the twin", "≤ 25 %", f"{memory:.0%}", memory <= 0.25),
         (
             "memory, one worker, after 200 answers",
-            "≤ 200 MB",
+            "≤ 170 MB",
             f"{app['pss_megabytes']:.0f} MB",
-            app["pss_megabytes"] <= 200,
+            app["pss_megabytes"] <= 170,
         ),
         (
             "first answer after the start",
@@ -103,8 +111,8 @@ def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
         ),
     ]
     model = stages["jpeg-600x450"]["model"]
-    rows.append(("the model, all its views, on one thread", "≤ 40 ms", f"{model:.1f} ms", model <= 40))
-    for name, limit in (("jpeg-600x450", 15), ("jpeg-12mp", 60)):
+    rows.append(("the model, all its views, on one thread", "≤ 10 ms", f"{model:.1f} ms", model <= 10))
+    for name, limit in (("jpeg-600x450", 6), ("jpeg-12mp", 20)):
         rest = stages[name]["all but the model"]
         rows.append(
             (f"everything but the model, {SETS[name]}", f"≤ {limit} ms", f"{rest:.1f} ms", rest <= limit)
@@ -135,8 +143,23 @@ def _named(rows: Sequence[tuple[str, str, str, bool]]) -> list[dict[str, Any]]:
     return [dict(zip(("what", "target", "reached", "kept"), row, strict=True)) for row in rows]
 
 
-def _rate(app: Mapping[str, Any]) -> float:
-    return float(app["loads"]["jpeg-600x450"]["4"]["answers_per_second"])
+def _rate(app: Mapping[str, Any], picture_set: str = "jpeg-600x450") -> float:
+    return float(app["loads"][picture_set]["4"]["answers_per_second"])
+
+
+def costs(figures: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Returns what a million answers cost in core-hours, by kind of photo and app; nothing for older figures.
+
+    From the processor time that all processes of an app took for each answer with 4 clients.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for picture_set in SETS:
+        for name in ("app", "twin"):
+            load = figures["apps"][name]["loads"][picture_set]["4"]
+            if "cpu_ms_per_answer" in load:
+                core_hours = load["cpu_ms_per_answer"] / 1000 * 1e6 / 3600
+                found.setdefault(picture_set, {})[name] = core_hours
+    return found
 
 
 def bars(apps: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from flask import render_template
 from benchmarks.pictures import picture_sets
 from webapp import create_app
 from webapp.answer.assessment import Answers, assess, find_reasons
+from webapp.answer.details import NO_DETAILS
 from webapp.config import Settings
 from webapp.model.predictor import Predictor, current_predictor, read_outputs
 from webapp.photo import overlay
@@ -20,6 +21,7 @@ from webapp.photo.imaging import centre_square, correct_exposure, decode, model_
 from webapp.photo.quality import measure_quality
 from webapp.site import pages
 from webapp.site.forms import PhotoForm
+from webapp.site.result import result_page
 
 STAGES: Final = ("decode", "resize", "model", "gate", "photo and heat map", "render")
 
@@ -73,8 +75,8 @@ def answer(predictor: Predictor, data: bytes) -> dict[str, float]:
     pictures = times["photo and heat map"]
 
     def render() -> str:
-        page = pages.result_page(assessment, photo, Answers(), predictor.bundle)
-        return render_template("result.html", form=PhotoForm(), page=page)
+        page = result_page(assessment, photo, Answers(), NO_DETAILS, predictor.bundle)
+        return render_template("result.html", form=PhotoForm(), page=page, spot_words=pages.spots_page())
 
     timed("render", render)
     times["render"] = max(0.0, times["render"] - pictures)  # the page has drawn its pictures once more

@@ -60,6 +60,12 @@ def figure(value: float) -> dict[str, float]:
     return {"value": value, "low": max(0.0, value - 0.02), "high": min(1.0, value + 0.02)}
 
 
+def ends(signs: float, unsure: float, no_signs: float, cannot_judge: float = 0.0) -> dict[str, Any]:
+    """Makes how the cancers or the harmless spots of a test ended, as in ``metrics.json``."""
+    shares = {"signs": signs, "unsure": unsure, "no_signs": no_signs, "cannot_judge": cannot_judge}
+    return {outcome: figure(share) for outcome, share in shares.items()}
+
+
 METRICS: Final[Mapping[str, Any]] = {
     "model_version": "9.9.9",
     "test": {
@@ -84,6 +90,10 @@ METRICS: Final[Mapping[str, Any]] = {
             "signs": {"threshold": 0.2, "sensitivity": figure(0.82), "specificity": figure(0.9)},
             "unsure": {"threshold": 0.05, "sensitivity": figure(0.95), "specificity": figure(0.7)},
         },
+        "outcomes": {"cancer": ends(0.82, 0.13, 0.05), "harmless": ends(0.1, 0.195, 0.7, 0.005)},
+        "groups": {
+            "sex": {"male": {"images": 800, "cancers": 200}, "unknown": {"images": 703, "cancers": 100}}
+        },
     },
     "phone": {
         "images": 2298,
@@ -93,6 +103,8 @@ METRICS: Final[Mapping[str, Any]] = {
             "signs": {"threshold": 0.4, "sensitivity": figure(0.78), "specificity": figure(0.6)},
             "unsure": {"threshold": 0.03, "sensitivity": figure(0.93), "specificity": figure(0.4)},
         },
+        "outcomes": {"cancer": ends(0.78, 0.15, 0.07), "harmless": ends(0.4, 0.2, 0.4)},
+        "groups": {"sex": {"female": {"images": 2298, "cancers": 1149}}},
         "skin_types": {
             "1-2": {"images": 1200, "malignancy_auc": figure(0.81)},
             "3-4": {"images": 300, "malignancy_auc": figure(0.78)},

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.__main__ import app_threads, options
 from benchmarks.load import section
-from benchmarks.render import documents, report, targets
+from benchmarks.render import SETS, documents, report, targets
 
 ROOT = Path(__file__).parents[1]
 FIGURES = json.loads((ROOT / "benchmarks" / "results.json").read_text())
@@ -52,9 +52,21 @@ def test_the_report_says_with_how_many_threads_each_ran() -> None:
     assert "one worker and 42 threads" in page
 
 
-@pytest.mark.parametrize(("milliseconds", "kept"), [(40.0, True), (40.3, False)])
-def test_the_model_is_held_against_40_ms(milliseconds: float, kept: bool) -> None:
+def test_the_report_says_what_a_million_answers_cost() -> None:
+    figures = copy.deepcopy(FIGURES)
+    for name, milliseconds in {"app": 36.0, "twin": 72.0}.items():
+        for picture_set in SETS:
+            figures["apps"][name]["loads"][picture_set]["4"]["cpu_ms_per_answer"] = milliseconds
+    stages = figures["stages_ms"]["jpeg-600x450"]
+    stages["model"], stages["all but the model"] = 25.0, 6.0
+    page = report(figures, None, None)
+    assert "| JPEG, 12 MP | 10.0 | 20.0 |" in page  # 36 ms a million times are 10 hours
+    assert "and 5.0 what lies around them" in page
+
+
+@pytest.mark.parametrize(("milliseconds", "kept"), [(10.0, True), (10.3, False)])
+def test_the_model_is_held_against_10_ms(milliseconds: float, kept: bool) -> None:
     figures = copy.deepcopy(FIGURES)
     figures["stages_ms"]["jpeg-600x450"]["model"] = milliseconds
     (row,) = [row for row in targets(figures) if row["what"].startswith("the model, all its views")]
-    assert (row["target"], row["reached"], row["kept"]) == ("≤ 40 ms", f"{milliseconds} ms", kept)
+    assert (row["target"], row["reached"], row["kept"]) == ("≤ 10 ms", f"{milliseconds} ms", kept)

@@ -27,7 +27,7 @@ def create_app(settings: "Settings | None" = None, predictor: "Predictor | None"
     from webapp.api import routes as api
     from webapp.config import Settings
     from webapp.model.predictor import open_predictor
-    from webapp.server import health, rate_limits, request_log, security, waiting_room
+    from webapp.server import health, metrics, rate_limits, request_log, security, waiting_room
     from webapp.site import errors, languages, views
 
     settings = settings or Settings.from_environ()
@@ -38,7 +38,7 @@ def create_app(settings: "Settings | None" = None, predictor: "Predictor | None"
     for module in (errors, languages, health):
         module.init_app(app)
     # In the order in which a request meets them: what costs least refuses first.
-    for guard in (request_log, security, rate_limits, waiting_room):
+    for guard in (request_log, metrics, security, rate_limits, waiting_room):
         guard.init_app(app, settings)
     security.protect_forms(app)
     for blueprint in (views.bp, api.bp, cli.bp, health.bp):

@@ -1,7 +1,5 @@
 """``flask --app wsgi predict``: the same answer for files and folders."""
 
-import csv
-import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,7 +14,7 @@ from webapp.answer.assessment import MIN_SIDE
 from webapp.answer.details import MAX_AGE, NO_DETAILS, Details, Sex, Site
 from webapp.answer.diagnose import examine, read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
-from webapp.answer.record import COLUMNS, Record
+from webapp.answer.record import COLUMNS, Record, csv_row
 from webapp.config import Settings, current_settings
 from webapp.model.predictor import Predictor, current_predictor
 from webapp.photo.imaging import PhotoError
@@ -53,9 +51,9 @@ def predict(paths: tuple[Path, ...], output: str, age: int | None, sex: str | No
     total = sum(1 for _ in find_photos(paths))
     if total == 0:
         raise click.UsageError("There is no photo in these folders.")
-    write = {"text": _text_of_many if total > 1 else _text, "json": _json, "csv": _csv}[output]
+    write = {"text": _text_of_many if total > 1 else _text, "json": _json, "csv": Record.to_csv}[output]
     if output == "csv":
-        sys.stdout.write(_csv_row(COLUMNS))
+        sys.stdout.write(csv_row(COLUMNS))
     predictor, settings = current_predictor(), current_settings()
     details = Details(age, Sex(sex) if sex else None, Site(site) if site else None)
     failed = False
@@ -119,19 +117,3 @@ def _text_of_many(record: Record) -> str:
 
 def _json(record: Record) -> str:
     return json.dumps(record.to_dict()) + "\n"
-
-
-def _csv(record: Record) -> str:
-    nested = {
-        "probabilities": record.probabilities,
-        "reasons": record.reasons,
-        "cautions": record.cautions,
-    }
-    cells = {name: json.dumps(value) for name, value in nested.items() if value is not None}
-    return _csv_row((record.to_dict() | cells).values())
-
-
-def _csv_row(cells: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()

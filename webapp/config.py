@@ -173,6 +173,12 @@ class Settings:
         _origins,
         "origins whose scripts may use the API from a browser; none when not set",
     )
+    metrics: bool = _setting(
+        "FLASK_METRICS", False, _switch, "true counts and times what the app does, at /metrics for Prometheus"
+    )
+    metrics_key: str | None = _setting(
+        "FLASK_METRICS_KEY", None, _secret, "key that /metrics then asks for; open to all when not set"
+    )
     secret_key: str | None = _setting(
         "SECRET_KEY", None, _secret, "signs the form's session; made at random at each start when not set"
     )

@@ -54,6 +54,7 @@ export async function startCrop(part, picture, smallest, start) {
     // Cropper.js scales around the picture's own middle.
     const place = (middle, whole) => view.clientWidth / 2 - whole / 2 - scale() * (middle - whole / 2);
     image.$setTransform(scale(), 0, 0, scale(), place(x, width), place(y, height));
+    frame.dispatchEvent(new CustomEvent("framed", { bubbles: true }));
   }
 
   function press(key) {

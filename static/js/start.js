@@ -1,6 +1,9 @@
 // Comfort only: drag and drop, paste, a preview, crop to the spot, a smaller upload and a visible wait.
 // The form works without it.
 
+import { showAgain } from "./again.js";
+import { watchPhoto } from "./check.js";
+import { offerLive } from "./live.js";
 import { draw, shrink, toJpeg } from "./picture.js";
 
 const PREVIEW_SIDE = 640; // pixels; also what the server is asked with where the spot is
@@ -18,6 +21,14 @@ button.dataset.idle = button.textContent;
 let latest; // the photo chosen last: a slow earlier one must not overwrite it
 let sent; // the width and height of what will be sent
 let framed; // returns the crop's edges as shares of the photo, once there is one
+
+const checkLater = watchPhoto(form, () => latest && sent && {
+  file: inputs.find((input) => input.files.length).files[0],
+  ...sent,
+  box: framed ? pixels(framed(), sent) : null,
+});
+offerLive(form, put);
+showAgain(form);
 
 form.querySelector("[role=alert]")?.focus();
 
@@ -69,7 +80,8 @@ function setFile(input, file) {
 async function take(input) {
   const file = input.files[0];
   latest = file;
-  framed = null;
+  framed = sent = null;
+  checkLater();
   showOver(false);
   zone.querySelector(".preview, .crop")?.remove();
   if (!file) return;
@@ -84,6 +96,7 @@ async function take(input) {
   const smaller = makeSmaller(input, photo, file);
   await Promise.allSettled([smaller, letCrop(photo, file, preview, smaller)]);
   photo.close();
+  checkLater();
 }
 
 async function makeSmaller(input, photo, file) {
@@ -127,8 +140,10 @@ function centreSquare({ width, height }) {
   return [0.5 - across, 0.5 - down, 0.5 + across, 0.5 + down];
 }
 
+const pixels = (shares, { width, height }) => shares.map((share, index) => share * (index % 2 ? height : width));
+
 function inPixels(shares, { width, height }) {
-  return shares.map((share, index) => (share * (index % 2 ? height : width)).toFixed(1)).join(",");
+  return pixels(shares, { width, height }).map((edge) => edge.toFixed(1)).join(",");
 }
 
 function showPreview(photo) {

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.train.made_dataset import make_dataset
 from tests.train.made_spots import make_spots
 from train.datasets.dataset import Subset
 from train.datasets.masks import Masks
@@ -30,3 +31,9 @@ def jpeg() -> Jpeg:
 def spots(tmp_path: Path) -> tuple[Subset, Masks]:
     """Six dark spots on white, five of them with a mask."""
     return make_spots(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """HAM10000 in small, made of rendered lesions."""
+    return make_dataset(tmp_path_factory.mktemp("made") / "ham10000")

@@ -38,6 +38,8 @@ class Reason(StrEnum):
     BLURRED = "blurred"
     GLARE = "glare"
     UNFAMILIAR = "unfamiliar"
+    NO_SINGLE_SPOT = "no_single_spot"
+    SEVERAL_SPOTS = "several_spots"
 
 
 class Caution(StrEnum):
@@ -91,6 +93,8 @@ class Assessment:
         urgency: When a doctor should look at the spot.
         malignancy: Calibrated probability of mel + bcc + akiec (0–1), with what the details tell.
         probabilities: As in the prediction, with what the details tell.
+        looks_like_melanoma: Whether the chance of melanoma, with or without the details, is above its own
+            limit.
         details_counted: Whether the details changed these two; else they are the photo's own.
         prediction: What the network said about the photo alone.
         operating_point: The limits that the photo was held against.
@@ -104,6 +108,7 @@ class Assessment:
     urgency: Urgency
     malignancy: float
     probabilities: tuple[float, ...] | None
+    looks_like_melanoma: bool
     details_counted: bool
     prediction: Prediction
     operating_point: OperatingPoint
@@ -179,15 +184,17 @@ def assess(
         outcome = Outcome.UNSURE if cautions else Outcome.NO_SIGNS
     if outcome is Outcome.NO_SIGNS:
         confidence = 1 - malignancy
+    melanoma = _looks_like_melanoma(prediction, weighed, thresholds)
     return Assessment(
         outcome,
         VERDICTS[outcome],
         confidence,
         reasons,
         cautions,
-        _urgency(outcome, cautions, answers, _looks_like_melanoma(prediction, weighed, thresholds)),
+        _urgency(outcome, cautions, answers, melanoma),
         malignancy,
         weighed.probabilities,
+        melanoma,
         weighed.counted,
         prediction,
         point,
@@ -217,7 +224,6 @@ def _cautions(
 
 
 def _looks_like_melanoma(prediction: Prediction, weighed: Weighed, thresholds: Thresholds) -> bool:
-    """Whether the chance of melanoma, with or without the details, is above its own limit."""
     if thresholds.melanoma is None or prediction.probabilities is None or weighed.probabilities is None:
         return False
     melanoma = CLASSES.index("mel")

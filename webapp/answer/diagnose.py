@@ -7,7 +7,7 @@ from webapp.answer.details import NO_DETAILS, Details
 from webapp.config import Settings
 from webapp.model.predictor import Predictor
 from webapp.photo.imaging import Box, Photo, PhotoError, centre_square, decode
-from webapp.server.request_log import note
+from webapp.server.request_log import note, timed
 
 NO_ANSWERS: Final = Answers()
 
@@ -31,7 +31,8 @@ def read_photo(stream: IO[bytes], settings: Settings, box: Box | None = None) ->
         data = stream.read(settings.max_upload_bytes + 1)
     if len(data) > settings.max_upload_bytes:
         raise TooManyBytes(f"more than {settings.max_upload_bytes} bytes")
-    photo = decode(data, settings.max_pixels, box)
+    with timed("decode"):
+        photo = decode(data, settings.max_pixels, box)
     note(format=photo.format, width=photo.size[0], height=photo.size[1])
     return photo
 
@@ -53,10 +54,11 @@ def examine(
         details: What the person said about age, sex and place.
     """
     contract = predictor.bundle.contract
-    prediction = predictor.predict(photo.image, photo.on_image(box))
+    with timed("predict"):
+        prediction = predictor.predict(photo.image, photo.on_image(box))
     left, upper, right, lower = box or centre_square(*photo.size)
     reasons = find_reasons(photo.size, min(right - left, lower - upper), prediction, contract.gate)
     point = contract.operating_point(prediction.phone)
-    assessment = assess(prediction, point, reasons, answers, details)
+    assessment = assess(prediction, point, reasons, answers, details, framed=box is not None)
     note(outcome=assessment.outcome, model_version=contract.version)
     return assessment

@@ -1,5 +1,9 @@
 """The answer as a record: what the API returns and the command line writes."""
 
+import csv
+import io
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -63,5 +67,22 @@ class Record:
         lists = {"reasons": list(self.reasons), "cautions": list(self.cautions)}
         return {name: getattr(self, name) for name in COLUMNS} | lists
 
+    def to_csv(self) -> str:
+        """Returns the record as a line of CSV; what has parts stands as JSON in its cell."""
+        nested = {
+            "probabilities": self.probabilities,
+            "reasons": self.reasons,
+            "cautions": self.cautions,
+        }
+        cells = {name: json.dumps(value) for name, value in nested.items() if value is not None}
+        return csv_row((self.to_dict() | cells).values())
+
 
 COLUMNS = tuple(field.name for field in fields(Record))
+
+
+def csv_row(cells: Iterable[object]) -> str:
+    """Returns a line of CSV with its end; ``COLUMNS`` makes the head of a file of records."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()

@@ -1,7 +1,5 @@
 """The same answer for programs. It has no session, so it needs no CSRF token."""
 
-import hmac
-
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import WWWAuthenticate
@@ -12,6 +10,7 @@ from webapp.api.openapi import description
 from webapp.api.question import read_question
 from webapp.config import current_settings
 from webapp.model.predictor import current_predictor
+from webapp.server.keys import sent_one_of
 from webapp.server.rate_limits import count_photos
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -42,12 +41,7 @@ def require_key() -> None:
     Raises:
         Unauthorized: There is none, or a wrong one.
     """
-    keys = current_settings().api_keys
-    # Not request.authorization: Werkzeug fails on a header "Basic" with letters outside of ASCII.
-    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
-    sent = sent.strip() if scheme.lower() == "bearer" else ""
-    # Every key is compared in full, so that the time of the answer tells nothing about them.
-    if keys and not any([hmac.compare_digest(key.encode(), sent.encode()) for key in keys]):
+    if (keys := current_settings().api_keys) and not sent_one_of(keys):
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
 
 

@@ -32,6 +32,12 @@ class Bundle:
     metrics: Mapping[str, Any] | None
     has_contract: bool = True
 
+    @property
+    def model_hashes(self) -> tuple[tuple[str, str], ...]:
+        """Names and SHA-256 of the files that hold the network itself, the saved Keras model first."""
+        hashes = ((name, file.sha256) for name, file in self.contract.files.items())
+        return tuple(pair for pair in hashes if pair[0].endswith((".keras", ".h5", ".tflite")))
+
     def file(self, name: str) -> Path:
         """Returns where a file of the bundle lies; only one that the contract lists has been checked.
 

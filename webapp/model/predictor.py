@@ -19,6 +19,7 @@ from webapp.photo.imaging import Box, correct_exposure, model_input
 from webapp.photo.quality import Quality, measure_quality
 
 INTERPRETERS: Final = 2  # each further one costs 34 MB, and the smallest machines have two cores at most
+_MALIGNANT: Final = np.isin(np.arange(len(CLASSES)), MALIGNANT_INDICES)
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,7 @@ def _malignant_activation(maps: np.ndarray, lesion_map: np.ndarray | None) -> np
     the photo. So each place counts by how surely it is lesion: on off-centre crops of validation photos the
     highest place then lies in the lesion in 95 % (``train/LOG.md``).
     """
-    malignant = np.isin(np.arange(len(CLASSES)), MALIGNANT_INDICES)
-    cancer, harmless = (np.logaddexp.reduce(maps[..., part], axis=-1) for part in (malignant, ~malignant))
+    cancer, harmless = (np.logaddexp.reduce(maps[..., part], axis=-1) for part in (_MALIGNANT, ~_MALIGNANT))
     evidence = _stretched(cancer - harmless)
     if lesion_map is None or np.ptp(lesion_map) == 0:
         return evidence

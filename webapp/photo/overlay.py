@@ -11,7 +11,7 @@ from PIL import Image
 from webapp.photo.imaging import Box
 
 SHOWN_SIDE: Final = 896  # twice the width of the result's column, for sharp screens; about 100 kB as JPEG
-HEAT_MAP_SIDE: Final = 224  # the map has about 7 × 7 cells: more pixels add bytes, not information
+HEAT_MAP_SIDE: Final = 112  # the map has about 7 × 7 cells: more pixels add bytes and time, not information
 
 # Matplotlib's "plasma" (CC0) at even steps: brightness rises evenly, so that it reads in grey and with
 # any colour vision too.
@@ -29,6 +29,12 @@ PLASMA: Final = np.array(
     np.float32,
 )
 MOST_OPAQUE: Final = 0.85  # the spot stays visible under the brightest part
+_STEPS: Final = np.linspace(0, 1, 256)
+_COLOURS: Final = np.stack(
+    [np.interp(_STEPS, np.linspace(0, 1, len(PLASMA)), channel) for channel in PLASMA.T], axis=-1
+)
+_PALETTE: Final = _COLOURS.round().astype(np.uint8).tobytes()
+_OPACITY: Final = (_STEPS**0.7 * MOST_OPAQUE * 255).astype(np.uint8).tobytes()
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,16 @@ class Picture:
     height: int
 
 
-def shown_photo(image: Image.Image, box: Box | None = None) -> Picture:
+def shown_photo(image: Image.Image, box: Box | None = None, longest: int = SHOWN_SIDE) -> Picture:
     """Encodes a photo anew for the page; nothing of the sent file but its pixels comes along.
 
     Args:
         image: RGB photo, as from :func:`webapp.photo.imaging.decode`.
         box: The part to show; the whole photo if ``None``.
+        longest: Its longer side in pixels at most.
     """
     left, upper, right, lower = box or (0, 0, *image.size)
-    scale = min(1.0, SHOWN_SIDE / max(right - left, lower - upper))
+    scale = min(1.0, longest / max(right - left, lower - upper))
     size = max(1, round((right - left) * scale)), max(1, round((lower - upper) * scale))
     if scale == 1 and (left, upper, right, lower) == (round(left), round(upper), round(right), round(lower)):
         shown = image.crop((round(left), round(upper), round(right), round(lower)))
@@ -72,12 +79,8 @@ def heat_map(activation_map: np.ndarray) -> Picture:
     size = HEAT_MAP_SIDE, HEAT_MAP_SIDE
     smooth = np.asarray(Image.fromarray(activation_map).resize(size, Image.Resampling.BICUBIC))
     levels = Image.fromarray((np.clip(smooth, 0, 1) * 255).astype(np.uint8)).convert("P")
-    steps = np.linspace(0, 1, 256)
-    anchors = np.linspace(0, 1, len(PLASMA))
-    colours = np.stack([np.interp(steps, anchors, channel) for channel in PLASMA.T], axis=-1)
-    levels.putpalette(colours.round().astype(np.uint8).tobytes())
-    opacity = (steps**0.7 * MOST_OPAQUE * 255).astype(np.uint8).tobytes()
-    return Picture(_data_uri(levels, "PNG", transparency=opacity), *size)
+    levels.putpalette(_PALETTE)
+    return Picture(_data_uri(levels, "PNG", transparency=_OPACITY), *size)
 
 
 def peak(activation_map: np.ndarray) -> tuple[int, int] | None:

@@ -5,15 +5,20 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO, cast
 
-from flask import Flask, Response, g, has_request_context, request
+from blinker import Signal
+from flask import Flask, Response, current_app, g, has_request_context, request
 from flask.logging import wsgi_errors_stream
 
 from webapp.config import Settings
 
 _log = logging.getLogger(__name__)
+noted: Final = Signal("With its fields: something was noted about the current request.")
+stage_done: Final = Signal("With stage and seconds: a stage of the current request is done.")
 _ID: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 
@@ -57,6 +62,19 @@ def note(**fields: Any) -> None:
     """Adds fields to the line of the current request; outside of one (command line) it does nothing."""
     if has_request_context():
         g.setdefault("noted", {}).update(fields)
+        noted.send(current_app._get_current_object(), **fields)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Says how long a stage of the current request took; outside of one it does nothing."""
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        if has_request_context():
+            app = current_app._get_current_object()  # type: ignore[attr-defined]
+            stage_done.send(app, stage=stage, seconds=time.perf_counter() - begin)
 
 
 def _log_request(response: Response) -> Response:

@@ -20,14 +20,15 @@ from webapp.config import Settings, current_settings
 
 HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        # blob: is for photos that lie in the browser's own store, and for none that come from elsewhere.
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # Not "no-referrer": the CSRF check of a form sent over https needs the referrer.
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -111,8 +112,10 @@ def require_https() -> ResponseReturnValue | None:
 
 
 def require_trusted_host() -> None:
-    """Refuses a forged Host header. Health checks often come to the bare address."""
-    if request.blueprint != "health" and not host_is_trusted(request.host, current_settings().trusted_hosts):
+    """Refuses a forged Host header. Health checks and Prometheus often come to the bare address."""
+    if request.blueprint in ("health", "metrics"):
+        return
+    if not host_is_trusted(request.host, current_settings().trusted_hosts):
         abort(HTTPStatus.BAD_REQUEST)
 
 

@@ -3,13 +3,14 @@
 import random
 import threading
 from collections import deque
-from typing import Final
+from typing import Final, cast
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from werkzeug.exceptions import ServiceUnavailable
 
 from webapp.config import Settings
 from webapp.model.predictor import INTERPRETERS
+from webapp.server.request_log import timed
 
 RETRY_AFTER: Final = (2, 3, 4)
 """Seconds, one of them by chance: about what a full queue takes, and whoever is sent away in one moment does
@@ -46,6 +47,11 @@ class WaitingRoom:
             self._queue.append(turn)
         turn.wait()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._queue)
+
     def leave(self) -> None:
         """Hands the desk to whoever waits longest."""
         with self._lock:
@@ -55,14 +61,20 @@ class WaitingRoom:
                 self._desks += 1
 
 
+def current_waiting_room() -> WaitingRoom:
+    """Returns the waiting room of the app that answers the current request."""
+    return cast(WaitingRoom, current_app.extensions["waiting_room"])
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Puts every request that sends something to an address of the app through the waiting room."""
-    room = WaitingRoom(settings.queue_size)
+    room = app.extensions["waiting_room"] = WaitingRoom(settings.queue_size)
 
     @app.before_request
     def enter() -> None:
         if request.method == "POST" and request.endpoint is not None:
-            room.enter()
+            with timed("wait"):
+                room.enter()
             g.waiting_room = room
 
     @app.teardown_request

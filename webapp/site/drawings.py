@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask_babel import gettext as _
-
 from webapp.model.labels import CLASSES
+from webapp.site.languages import gettext as _
 
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 342.0, 20.0, 260.0  # the plot within a drawing of 360 × 320
 CELL: Final = (BOTTOM - TOP) / len(CLASSES)

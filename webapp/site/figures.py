@@ -5,22 +5,35 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import format_decimal
-from flask_babel import gettext as _
 
 from webapp.answer.assessment import Outcome
 from webapp.model.contract import PhotoKind
 from webapp.model.labels import CLASSES
 from webapp.site import drawings, wording
+from webapp.site.languages import gettext as _
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Of 100 spots in the test, how many get which answer; together 100."""
+
+    signs: int
+    unsure: int
+    no_signs: int
+    cannot_judge: int
 
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Of 100 cancers and of 100 harmless spots in the test, how many get which answer."""
+    """How 100 cancers and 100 harmless spots of the test ended.
 
-    flagged: int
-    unsure: int
-    missed: int
-    false_alarms: int
+    ``right`` is, of 100 spots of the test that got the answer at hand, how many were cancer; ``None`` where
+    that was not counted. The test holds more cancers than daily life does.
+    """
+
+    cancers: Ends
+    harmless: Ends
+    right: int | None
 
 
 @dataclass(frozen=True)
@@ -69,26 +82,48 @@ class MeasuredFigures:
 def frequencies(
     metrics: Mapping[str, Any], outcome: Outcome, kind: PhotoKind = PhotoKind.DERMATOSCOPE
 ) -> Frequencies:
-    """Turns sensitivity and specificity into "of 100", at the limit that an outcome is about.
+    """Turns the shares of ``outcomes`` into "of 100".
 
     Args:
         metrics: ``metrics.json``.
-        outcome: ``signs`` counts what gets this answer; any other, what gets ``signs`` or ``unsure``.
+        outcome: The answer that ``right`` is about.
         kind: Of the photo at hand; figures of dermatoscope photos where there are none of phones.
     """
     test = metrics["test"] if kind is PhotoKind.DERMATOSCOPE else metrics.get("phone", metrics["test"])
-    points = test["operating_points"]
-    point = points["signs" if outcome is Outcome.SIGNS else "unsure"]
-    flagged = _of_hundred(point["sensitivity"]["value"])
-    missed = 100 - _of_hundred(points["unsure"]["sensitivity"]["value"])
+    shares = {
+        side: {end: test["outcomes"][side][end]["value"] for end in Outcome}
+        for side in ("cancer", "harmless")
+    }
+    # No test shows that a cancer is never missed, or a harmless spot always known.
     return Frequencies(
-        flagged, 100 - flagged - missed, missed, 100 - _of_hundred(point["specificity"]["value"])
+        _ends(shares["cancer"], at_least=Outcome.NO_SIGNS),
+        _ends(shares["harmless"], at_least=Outcome.SIGNS),
+        _right(shares["cancer"][outcome], shares["harmless"][outcome], test),
     )
 
 
-def _of_hundred(share: float) -> int:
-    """Turns a rate into "of 100", but never into all of them: no test shows that nothing is ever missed."""
-    return min(round(100 * share), 99)
+def _ends(shares: Mapping[Outcome, float], at_least: Outcome) -> Ends:
+    """Rounds shares so that they add up to 100 (largest remainders), and one of them to 1 or more."""
+    counts = {end: int(100 * share) for end, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda end: counts[end] - 100 * shares[end])
+    for end in by_remainder[: 100 - sum(counts.values())]:
+        counts[end] += 1
+    if counts[at_least] == 0:
+        counts[at_least] = 1
+        counts[max(counts, key=lambda end: counts[end])] -= 1
+    return Ends(**{str(end): count for end, count in counts.items()})
+
+
+def _right(cancer: float, harmless: float, test: Mapping[str, Any]) -> int | None:
+    """Of 100 spots with an answer, how many were cancer: from the shares of both and their numbers."""
+    by_sex = test.get("groups", {}).get("sex")  # any grouping has each photo once
+    if not by_sex:
+        return None
+    cancers: int = sum(group["cancers"] for group in by_sex.values())
+    found, mistaken = cancers * cancer, float(test["images"] - cancers) * harmless
+    if found + mistaken == 0:
+        return None
+    return min(max(round(100 * found / (found + mistaken)), 1), 99)
 
 
 def measured_figures(metrics: Mapping[str, Any]) -> MeasuredFigures:

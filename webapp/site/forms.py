@@ -1,17 +1,20 @@
 """The form on the start page. Its validator reads the photo, so that a bad one is the field's error."""
 
-from flask_babel import gettext
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, ValidationError
 
-from webapp.answer.assessment import Answers
+from webapp.answer.assessment import MAX_ASPECT, MIN_SIDE, Answers
+from webapp.answer.details import Details, InvalidDetail, read_details
 from webapp.answer.diagnose import read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.api.question import read_box
 from webapp.config import current_settings
+from webapp.model.predictor import current_predictor
 from webapp.photo.imaging import Box, Photo, PhotoError
 from webapp.server.request_log import note
+from webapp.site import wording
+from webapp.site.languages import gettext
 
 
 class NoPhoto(PhotoError):
@@ -19,7 +22,7 @@ class NoPhoto(PhotoError):
 
 
 class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
-    """One photo, chosen or taken with the phone's camera, and three optional answers.
+    """One photo, chosen or taken with the phone's camera, three optional answers and three optional details.
 
     ``box`` is filled by the script with which a person crops the photo, and empty without it. After a
     successful validation ``decoded`` is the photo and ``crop`` the part to look at, ``None`` for the
@@ -32,6 +35,9 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     changed = BooleanField()
     symptoms = BooleanField()
     different = BooleanField()
+    age = StringField(filters=[lambda text: (text or "").strip()])
+    sex = StringField(filters=[lambda text: text or ""])
+    site = StringField(filters=[lambda text: text or ""])
 
     decoded: Photo
     crop: Box | None
@@ -51,11 +57,63 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             note(error=error.code)
             raise ValidationError(gettext(message.sentence)) from error
 
+    def validate_age(self, field: StringField) -> None:
+        """Checks what was typed or, of a form that was tampered with, sent."""
+        try:
+            read_details(**{field.name: field.data})
+        except InvalidDetail as error:
+            message = PHOTO_MESSAGES[f"invalid_{error.field}"]
+            if not self.photo.errors:
+                self.status = message.status
+            raise ValidationError(gettext(message.sentence)) from error
+
+    validate_sex = validate_site = validate_age
+
+    @property
+    def asks_details(self) -> bool:
+        """Whether the model knows what age, sex and place mean."""
+        return bool(current_predictor().bundle.contract.details)
+
+    @property
+    def sexes(self) -> dict[str, str]:
+        """What can be chosen, by what is sent."""
+        return wording.sex_names()
+
+    @property
+    def sites(self) -> dict[str, str]:
+        """What can be chosen, by what is sent."""
+        return wording.site_names()
+
+    @property
+    def details(self) -> Details:
+        """What was said about age, sex and place, after a successful validation."""
+        return read_details(self.age.data, self.sex.data, self.site.data)
+
+    @property
+    def detail_errors(self) -> tuple[tuple[str, str], ...]:
+        """Name and sentence of each detail that could not be read."""
+        fields = (self.age, self.sex, self.site)
+        return tuple((field.id, field.errors[0]) for field in fields if field.errors)
+
     @property
     def limits(self) -> dict[str, int]:
         """What a photo may have, for the script that makes larger ones smaller."""
         settings = current_settings()
         return {"data-max-bytes": settings.max_upload_bytes, "data-max-pixels": settings.max_pixels}
+
+    @property
+    def check_limits(self) -> dict[str, float | None]:
+        """What a photo is held against, for the script that looks at it before it is sent."""
+        contract = current_predictor().bundle.contract
+        gate = contract.gate
+        return {
+            "data-size": contract.input.size,
+            "data-min-side": MIN_SIDE,
+            "data-max-aspect": MAX_ASPECT,
+            "data-brightness": gate.brightness,
+            "data-sharpness": gate.sharpness,
+            "data-glare": gate.glare,
+        }
 
     @property
     def answers(self) -> Answers:

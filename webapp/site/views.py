@@ -2,14 +2,20 @@
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
 from werkzeug.datastructures import CombinedMultiDict
 
 from webapp.answer.crop_proposal import propose_box
 from webapp.answer.diagnose import examine, read_photo
+from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.config import current_settings
 from webapp.model.predictor import current_predictor
+from webapp.photo.imaging import PhotoError
+from webapp.server.rate_limits import count_photos
 from webapp.site import pages
+from webapp.site import several as several_photos
 from webapp.site.forms import NoPhoto, PhotoForm
+from webapp.site.result import result_page
 
 bp = Blueprint("views", __name__)
 
@@ -28,9 +34,10 @@ def check() -> ResponseReturnValue:
     if not form.validate():
         return _start(form), form.status
     predictor = current_predictor()
-    assessment = examine(predictor, form.decoded, form.answers, form.crop)
-    page = pages.result_page(assessment, form.decoded, form.answers, predictor.bundle, form.crop)
-    return render_template("result.html", form=form, page=page)
+    told, details = form.answers, form.details
+    assessment = examine(predictor, form.decoded, told, form.crop, details)
+    page = result_page(assessment, form.decoded, told, details, predictor.bundle, form.crop)
+    return render_template("result.html", form=form, page=page, spot_words=pages.spots_page())
 
 
 @bp.post("/crop")
@@ -40,6 +47,18 @@ def crop() -> ResponseReturnValue:
         raise NoPhoto
     photo = read_photo(upload.stream, current_settings())
     return {"box": propose_box(current_predictor(), photo)}
+
+
+@bp.get("/spots")
+def spots() -> ResponseReturnValue:
+    """Shows an empty page, which the script fills with what the person keeps on their own device."""
+    return render_template("spots.html", page=pages.spots_page())
+
+
+@bp.get("/spots/compare")
+def compare() -> ResponseReturnValue:
+    """The same for the photos of one spot. Which one stands behind the address's ``#``: no server sees it."""
+    return render_template("spot_compare.html", page=pages.spots_page())
 
 
 @bp.get("/about")
@@ -54,5 +73,27 @@ def api() -> ResponseReturnValue:
     return render_template("api.html", page=pages.api_page(current_settings()))
 
 
+@bp.get("/several")
+def several() -> ResponseReturnValue:
+    """Shows the form for many photos at once."""
+    return render_template("several.html", form=FlaskForm(), page=several_photos.empty_page())
+
+
+@bp.post("/several")
+def check_several() -> ResponseReturnValue:
+    """Answers for many photos at once, or shows the form again with what is wrong with it."""
+    predictor = current_predictor()
+    try:
+        photos = several_photos.read_photos(request)
+    except PhotoError as error:
+        page = several_photos.empty_page(error)
+        return render_template("several.html", form=FlaskForm(), page=page), PHOTO_MESSAGES[error.code].status
+    count_photos(len(photos))
+    looked = list(several_photos.look(predictor, photos, current_settings()))
+    page = several_photos.answers_page(looked, predictor.bundle)
+    return render_template("several.html", form=FlaskForm(), page=page)
+
+
 def _start(form: PhotoForm) -> str:
-    return render_template("start.html", form=form, page=pages.start_page(current_settings()))
+    page = pages.start_page(current_settings())
+    return render_template("start.html", form=form, page=page, spot_words=pages.spots_page())

@@ -1,36 +1,15 @@
-"""What the pages say about an answer: every sentence that depends on the outcome, in one place.
+"""What the pages call things: questions, kinds of spot, checks of a photo, places, errors.
 
-Words of everyday life, never a diagnosis as headline, never an all-clear. All functions need a
-request: they translate into its language.
+All functions need a request: they translate into its language.
 """
 
 from dataclasses import dataclass
 
-from babel.lists import format_list
-from flask_babel import get_locale
-from flask_babel import gettext as _
-from markupsafe import Markup
-
-from webapp.answer.assessment import Answers, Assessment, Outcome, Reason
+from webapp.answer.assessment import Answers, Outcome, Reason
+from webapp.answer.details import Sex, Site
 from webapp.answer.messages import PHOTO_MESSAGES, status_message
 from webapp.model.contract import Gate
-
-
-@dataclass(frozen=True)
-class Banner:
-    """The headline of an answer: its verdict, what to do, and what it means."""
-
-    verdict: str
-    call: str
-    lead: str
-
-
-@dataclass(frozen=True)
-class Step:
-    """One numbered piece of advice."""
-
-    title: str
-    text: str
+from webapp.site.languages import gettext as _
 
 
 @dataclass(frozen=True)
@@ -51,127 +30,6 @@ class Check:
     remedy: str = ""
 
 
-def within(weeks: int) -> str:
-    """Says an advised time in words."""
-    words: dict[int, str] = {
-        1: _("within one week"),
-        2: _("within two weeks"),
-        4: _("within four weeks"),
-    }
-    return words[weeks]
-
-
-def banner(outcome: Outcome, weeks: int, missed: int | None) -> Banner:
-    """Says the outcome.
-
-    Args:
-        outcome: The answer.
-        weeks: Within how many a doctor should look at the spot; 0 if no visit is advised.
-        missed: Of 100 cancers in the test, how many end as ``no_signs``; ``None`` if not measured.
-    """
-    if outcome is Outcome.SIGNS:
-        return Banner(
-            _("Signs of skin cancer detected."),
-            _("See a doctor soon."),
-            _(
-                "The model found something in this photo that it has often seen in skin cancer. This does "
-                "not mean that you have cancer. It means that a doctor should look at this spot %(within)s.",
-                within=within(weeks),
-            ),
-        )
-    if outcome is Outcome.UNSURE:
-        return Banner(
-            _("Unsure:"),
-            _("have it looked at."),
-            _(
-                "We cannot rule out skin cancer. Ask a doctor to look at this spot %(within)s, even if it "
-                "does not worry you.",
-                within=within(weeks),
-            ),
-        )
-    if outcome is Outcome.NO_SIGNS:
-        nothing_found = _("The model found nothing in this photo that it links with skin cancer.")
-        if missed is None:
-            caution = _("This is not an all-clear: nobody has measured how many cancers this model misses.")
-        else:
-            caution = _(
-                "This is not an all-clear: in our test it missed %(missed)s of 100 cancers.", missed=missed
-            )
-        return Banner(
-            _("No signs of skin cancer detected."), _("Know when to go anyway."), f"{nothing_found} {caution}"
-        )
-    return Banner(
-        _("This photo cannot be judged."),
-        _("Please take a new one."),
-        _("Any answer would be a guess, so we give none. This says nothing about your spot, good or bad."),
-    )
-
-
-def steps(outcome: Outcome, weeks: int) -> tuple[Step, ...]:
-    """Says what to do now. Empty for ``cannot_judge``, where the page offers a new photo instead."""
-    if outcome is Outcome.CANNOT_JUDGE:
-        return ()
-    if outcome is Outcome.NO_SIGNS:
-        return (
-            Step(
-                _("Look again in four weeks"),
-                _("Take a photo now and one then, from the same distance, in the same light. Compare them."),
-            ),
-            Step(
-                _("Show it at your next visit"), _("Ask your doctor to look at it when you are there anyway.")
-            ),
-        )
-    book = _("Book a visit %(within)s", within=within(weeks))
-    call = _("Call your doctor or a skin doctor (dermatologist).")
-    print_it = Markup(_('<a href="#report">Print it or save it</a> before you close it. We keep no copy.'))
-    take_along = Step(_("Take this page with you"), print_it)
-    if outcome is Outcome.SIGNS:
-        say = _("You can say: “I have a spot that needs a check for skin cancer.”")
-        return (
-            Step(book, f"{call} {say}"),
-            take_along,
-            Step(
-                _("Leave the spot alone"),
-                _(
-                    "Do not cut, burn, scratch or treat it. "
-                    "That makes it harder for the doctor to see what it is."
-                ),
-            ),
-            Step(
-                _("Call again if it changes"),
-                _("If it grows or bleeds before your visit, ask to be seen sooner."),
-            ),
-        )
-    say = _("You can say: “I have a spot that I would like you to check.”")
-    return (
-        Step(book, f"{call} {say}"),
-        take_along,
-        Step(
-            _("Watch it until then"),
-            _("If it grows, changes or bleeds more, do not wait. Ask to be seen sooner."),
-        ),
-        Step(
-            _("Do not try photo after photo"),
-            _("One photo that says “no signs” does not cancel this answer."),
-        ),
-    )
-
-
-def another_spot(outcome: Outcome) -> str:
-    """Says what a further photo can change."""
-    text: str
-    if outcome is Outcome.SIGNS:
-        text = _(
-            "A second photo of the same spot cannot cancel this answer. "
-            "Keep your visit, whatever another photo says."
-        )
-    elif outcome is Outcome.UNSURE:
-        text = _("You can send a photo of a different spot. This answer stays as it is.")
-    else:
-        text = _("Each photo is looked at on its own. Send one spot at a time.")
-    return text
-
-
 def answers_given(answers: Answers) -> tuple[str, ...]:
     """Repeats the ticked questions, as they stand on the form."""
     told = (
@@ -182,36 +40,31 @@ def answers_given(answers: Answers) -> tuple[str, ...]:
     return tuple(sentence for ticked, sentence in told if ticked)
 
 
-def answers_notice(assessment: Assessment, answers: Answers, weeks: int) -> str:
-    """Says what the ticked questions did to the answer; empty if nothing was ticked."""
-    if not answers.any:
-        return ""
-    told = (
-        (answers.changed, _("has changed in size, shape or colour")),
-        (answers.symptoms, _("bleeds, itches or does not heal")),
-        (answers.different, _("looks unlike your other spots")),
-    )
-    facts = format_list([fact for ticked, fact in told if ticked], locale=get_locale())
-    notice: str
-    if assessment.raised_by_answers:
-        notice = _(
-            "The model saw no signs in the photo. But you told us that the spot %(facts)s. "
-            "So we say: have it looked at.",
-            facts=facts,
-        )
-    elif assessment.outcome is Outcome.CANNOT_JUDGE:
-        notice = _(
-            "You told us that the spot %(facts)s. Have it looked at %(within)s, whatever a photo shows.",
-            facts=facts,
-            within=within(weeks),
-        )
-    else:
-        notice = _(
-            "You told us that the spot %(facts)s. So go sooner than for the photo alone: %(within)s.",
-            facts=facts,
-            within=within(weeks),
-        )
-    return notice
+def sex_names() -> dict[str, str]:
+    """Names each :class:`webapp.answer.details.Sex`."""
+    return {Sex.FEMALE: _("Female"), Sex.MALE: _("Male")}
+
+
+def site_names() -> dict[str, str]:
+    """Names each :class:`webapp.answer.details.Site` in everyday words."""
+    return {
+        Site.HEAD_NECK: _("Head, face or neck"),
+        Site.TRUNK: _("Chest, belly or back"),
+        Site.ARM: _("Arm or shoulder"),
+        Site.HAND: _("Hand"),
+        Site.LEG: _("Leg or hip"),
+        Site.FOOT: _("Foot"),
+        Site.GENITAL: _("Genital area"),
+    }
+
+
+def outcome_names() -> dict[str, str]:
+    """Names the answers that can be kept, in two or three words."""
+    return {
+        Outcome.SIGNS: _("Signs of skin cancer"),
+        Outcome.UNSURE: _("Unsure"),
+        Outcome.NO_SIGNS: _("No signs found"),
+    }
 
 
 def kinds() -> dict[str, Kind]:
@@ -255,6 +108,10 @@ def checks(reasons: tuple[Reason, ...], gate: Gate) -> tuple[Check, ...]:
         reasons: Why the photo cannot be judged.
         gate: What the model checks besides the photo's size.
     """
+    one_spot = _(
+        "Send the photo again and put the frame around one spot, so that it fills about half of the frame. "
+        "Without a frame: go closer."
+    )
     failed = {
         Reason.UNFAMILIAR: Check(
             True,
@@ -264,6 +121,8 @@ def checks(reasons: tuple[Reason, ...], gate: Gate) -> tuple[Check, ...]:
                 "kinds of skin spot: no rashes, wounds, nails or anything else."
             ),
         ),
+        Reason.NO_SINGLE_SPOT: Check(True, _("We see no single spot"), one_spot),
+        Reason.SEVERAL_SPOTS: Check(True, _("This looks like more than one spot"), one_spot),
         Reason.TOO_DARK: Check(
             True,
             _("Too dark"),
@@ -307,8 +166,8 @@ def checks(reasons: tuple[Reason, ...], gate: Gate) -> tuple[Check, ...]:
         Reason.BLURRED: gate.sharpness,
         Reason.GLARE: gate.glare,
     }
-    done = [reason for reason in failed if reason not in limits or limits[reason] is not None]
-    return tuple(failed[reason] for reason in done if reason in reasons) + tuple(
+    done = [reason for reason in passed if reason not in limits or limits[reason] is not None]
+    return tuple(check for reason, check in failed.items() if reason in reasons) + tuple(
         passed[reason] for reason in done if reason not in reasons
     )
 

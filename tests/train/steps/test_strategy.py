@@ -32,6 +32,7 @@ sys.exit(status)
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_two_devices_train_a_network_that_loads_back(tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "ham10000")
     split = ["--data", str(data), "--split-file", str(tmp_path / "split.csv")]

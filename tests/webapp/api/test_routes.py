@@ -13,6 +13,7 @@ from webapp.answer.record import COLUMNS
 from webapp.api.question import MAX_PHOTOS
 from webapp.model.predictor import Prediction
 from webapp.photo.imaging import Box
+from webapp.photo.overlay import HEAT_MAP_SIDE
 
 
 def send(client: FlaskClient, content: bytes, filename: str = "spot.jpg") -> TestResponse:
@@ -195,7 +196,7 @@ def test_answers_raise_the_outcome(make_app: AppMaker, photo: bytes, field: str)
 def test_the_heat_map_comes_when_asked_for(make_app: AppMaker, client: FlaskClient, photo: bytes) -> None:
     uri = send_several(client, photo, heat_map="true").get_json()["heat_map"]
     picture = Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"))))
-    assert (picture.format, picture.size) == ("PNG", (224, 224))
+    assert (picture.format, picture.size) == ("PNG", (HEAT_MAP_SIDE, HEAT_MAP_SIDE))
     assert "heat_map" not in send_several(client, photo, heat_map="false").get_json()
     unjudged = make_app(FixedPredictor(made_prediction(0.9, unfamiliarity=11))).test_client()
     assert send_several(unjudged, photo, heat_map="true").get_json()["heat_map"] is None

@@ -1,6 +1,7 @@
 """Valid files with random damage: whatever comes, the app answers, quickly, and keeps nothing.
 
-``pytest tests/webapp/photo/test_fuzz.py --fuzz-cases 20000`` tries more than the 400 of each kind.
+``make test`` tries 200 files, ``make test-all`` 2,400, and
+``pytest tests/webapp/photo/test_fuzz.py --fuzz-cases 120000`` as many as one likes.
 """
 
 import gc
@@ -93,10 +94,11 @@ def damaged(draw: st.DrawFn, files: tuple[bytes, ...]) -> bytes:
     return bytes(data)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(params=[200, pytest.param("--fuzz-cases", marks=pytest.mark.slow)], ids=["quick", "long"])
 def cases(request: pytest.FixtureRequest) -> int:
     """How many files of each kind are tried."""
-    return int(request.config.getoption("--fuzz-cases"))
+    files = request.param if isinstance(request.param, int) else request.config.getoption(request.param)
+    return int(files) // len(VALID)
 
 
 @pytest.fixture
@@ -146,7 +148,7 @@ def test_a_damaged_file_is_answered(
 
     for data in VALID[kind]:
         assert post(client, data) in (200, 415)
-    run(50)  # fills caches and pools
+    run(min(50, cases))  # fills caches and pools
     before = memory()
     run(cases)
     assert memory() - before < MEGABYTES

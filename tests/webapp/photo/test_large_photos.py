@@ -3,6 +3,8 @@
 import io
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,10 @@ from webapp.model.predictor import Predictor, open_predictor
 from webapp.photo import imaging
 from webapp.photo.imaging import BoxOutside, decode, model_input
 
-FORMATS = ["JPEG", "PNG", "WEBP", "HEIF", "AVIF"]
+slow = pytest.mark.slow
+Encoder = Callable[[str], bytes]
+FORMATS = ["JPEG", *(pytest.param(name, marks=slow) for name in ("PNG", "WEBP", "HEIF", "AVIF"))]
+FAST = {"PNG": {"compress_level": 1}, "AVIF": {"speed": 10}, "WEBP": {"method": 0}}
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +39,9 @@ def large() -> Image.Image:
 
 
 @pytest.fixture(scope="module")
-def files(large: Image.Image) -> dict[str, bytes]:
-    fast = {"PNG": {"compress_level": 1}, "AVIF": {"speed": 10}, "WEBP": {"method": 0}}
-    return {name: to_bytes(large, name, **{"quality": 90, **fast.get(name, {})}) for name in FORMATS}
+def encoded(large: Image.Image) -> Encoder:
+    """Makes the file of a format, once."""
+    return cache(lambda name: to_bytes(large, name, **{"quality": 90, **FAST.get(name, {})}))
 
 
 def undiminished(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,12 +51,15 @@ def undiminished(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("file_format", FORMATS)
 @pytest.mark.parametrize("box", [None, (500, 200, 2200, 1900)])
 def test_the_network_sees_the_same_pixels(
-    files: dict[str, bytes], file_format: str, box: imaging.Box | None, monkeypatch: pytest.MonkeyPatch
+    encoded: Encoder,
+    file_format: str,
+    box: imaging.Box | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scaled = decode(files[file_format], box=box)
+    scaled = decode(encoded(file_format), box=box)
     assert scaled.image.size == (1300, 980) and scaled.size == (2600, 1960)
     undiminished(monkeypatch)
-    whole = decode(files[file_format], box=box)
+    whole = decode(encoded(file_format), box=box)
     assert whole.image.size == whole.size == (2600, 1960)
     seen = [model_input(photo.image, 192, photo.on_image(box)).astype(np.int16) for photo in (scaled, whole)]
     difference = np.abs(seen[0] - seen[1])
@@ -62,6 +70,7 @@ def test_the_network_sees_the_same_pixels(
 @pytest.mark.parametrize("enlarged", [3, 1.25], ids=["12 megapixels", "3.5 megapixels"])
 @pytest.mark.parametrize("kind", ["dermoscopy", "phone"])
 @pytest.mark.parametrize("seed", range(3))
+@slow
 def test_scaling_down_hardly_changes_an_answer(
     predictor: Predictor, seed: int, kind: Kind, enlarged: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +101,7 @@ def test_what_is_looked_at_keeps_its_pixels(box: imaging.Box | None, size: tuple
     assert decode(to_bytes(Image.new("RGB", (4800, 3600)), "JPEG"), box=box).image.size == size
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("file_format", FORMATS[:1] + FORMATS[2:3])
 def test_a_large_photo_that_lies_on_its_side_is_turned(large: Image.Image, file_format: str) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
@@ -104,6 +113,7 @@ def test_a_large_photo_that_lies_on_its_side_is_turned(large: Image.Image, file_
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "I;16", "CMYK"])
+@slow
 def test_a_large_photo_of_any_colour_mode_is_scaled_down(large: Image.Image, mode: str) -> None:
     grey = large.convert("L")
     made = Image.fromarray(np.asarray(grey, np.uint16) * 257) if mode == "I;16" else large.convert(mode)
@@ -129,11 +139,12 @@ def test_a_box_may_reach_the_edges_of_the_upright_photo() -> None:
     assert decode(lying, box=(0, 0, 600, 450)).size == (600, 450)
 
 
-def test_the_result_page_tells_the_size_that_was_sent(client: FlaskClient, files: dict[str, bytes]) -> None:
-    body, content_type = multipart(files["JPEG"], csrf_token=token(client))
+def test_the_result_page_tells_the_size_that_was_sent(client: FlaskClient, encoded: Encoder) -> None:
+    body, content_type = multipart(encoded("JPEG"), csrf_token=token(client))
     assert "2600 × 1960 points" in client.post("/", data=body, content_type=content_type).text
 
 
+@slow
 def test_a_photo_of_two_frames_is_scaled_down_too(large: Image.Image) -> None:
     buffer = io.BytesIO()
     large.save(buffer, "MPO", save_all=True, append_images=[large.reduce(8)])
@@ -143,6 +154,7 @@ def test_a_photo_of_two_frames_is_scaled_down_too(large: Image.Image) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("file_format", ["PNG", "HEIF"])
+@slow
 def test_a_large_photo_is_held_once(file_format: str, tmp_path: Path) -> None:
     """A grey and transparent PNG that lay on its side was held three times, at four bytes a pixel."""
     large = render_lesion(1, 250, 250).resize((4000, 4000), Image.Resampling.NEAREST)

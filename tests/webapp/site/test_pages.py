@@ -4,6 +4,7 @@ import colorsys
 import dataclasses
 import itertools
 import re
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -13,17 +14,19 @@ from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
 from tests.conftest import AppMaker
-from tests.fakes import METRICS, FixedPredictor, made_bundle, made_prediction
+from tests.fakes import METRICS, FixedPredictor, ends, made_bundle, made_prediction
 from tests.rendered import render_lesion, to_bytes
 from webapp import create_app
 from webapp.answer.assessment import VERDICTS, Outcome
+from webapp.answer.details import Sex, Site
 from webapp.answer.messages import STATUS_MESSAGES
 from webapp.config import Settings
 from webapp.model.bundle import Bundle
-from webapp.model.contract import Gate, ModelFile, Thresholds, same_for_all
-from webapp.model.labels import CLASSES
+from webapp.model.contract import DetailOffsets, Gate, ModelFile, PhotoKind, Thresholds, same_for_all
+from webapp.model.labels import CLASSES, MALIGNANT
 from webapp.model.predictor import Prediction
 from webapp.photo.quality import Quality
+from webapp.site.figures import frequencies
 
 ROOT = Path(__file__).parents[3]
 PREDICTIONS = {
@@ -55,12 +58,12 @@ def get(client: FlaskClient, address: str) -> BeautifulSoup:
     return BeautifulSoup(client.get(address).text, "html.parser")
 
 
-def send(client: FlaskClient, photo: bytes, *ticked: str) -> BeautifulSoup:
+def send(client: FlaskClient, photo: bytes, *ticked: str, **filled: str) -> BeautifulSoup:
     """Sends the form of the start page and returns the page that comes back."""
     token = get(client, "/").select_one("input[name=csrf_token]")
     assert token is not None
     form = {"csrf_token": token["value"], "photo": (BytesIO(photo), "spot.jpg")}
-    answer = client.post("/", data=form | dict.fromkeys(ticked, "yes"))
+    answer = client.post("/", data=form | dict.fromkeys(ticked, "yes") | filled)
     return BeautifulSoup(answer.text, "html.parser")
 
 
@@ -107,65 +110,225 @@ def test_the_outcome_is_title_heading_and_colour(
     assert banner.find("svg") is not None  # never colour alone
 
 
-def test_words_colour_and_advice_agree_for_every_score_gate_and_answer(
-    make_app: AppMaker, photo: bytes
-) -> None:
-    """Nothing lowers urgency: not an answer, not an unfamiliar photo; and the advice fits the banner."""
-    weeks = {"": 99, "within four weeks": 4, "within two weeks": 2, "within one week": 1}
-    predictor = FixedPredictor(PREDICTIONS[Outcome.SIGNS])
+WEEKS = {"within four weeks": 4, "within two weeks": 2, "within one week": 1}
+MALE, FEMALE = (tuple(by if dx in MALIGNANT else 0.0 for dx in CLASSES) for by in (2.0, -2.0))
+SMALL = np.pad(np.full((1, 1), 0.9, np.float32), ((2, 3), (2, 3)))
+"""A lesion map on which the spot covers a thirty-sixth of the photo."""
+
+
+def knowing_bundle() -> Bundle:
+    """The made-up model with every limit and detail that a contract may have."""
+    thresholds = Thresholds(signs=0.2, unsure=0.05, melanoma=0.1, unusual=5.0)
+    contract = dataclasses.replace(
+        made_bundle().contract,
+        thresholds=same_for_all(thresholds),
+        details=dict.fromkeys(PhotoKind, DetailOffsets(sex={"male": MALE, "female": FEMALE})),
+    )
+    return dataclasses.replace(made_bundle(), contract=contract)
+
+
+def shifted(chance: float, log_odds: float) -> float:
+    odds = chance / (1 - chance) * np.exp(log_odds)
+    return float(odds / (1 + odds))
+
+
+def test_words_colour_and_advice_agree_for_every_score_gate_answer_and_detail(make_app: AppMaker) -> None:
+    """Nothing lowers urgency but age, sex and place, and they never to an all-clear; words and dates fit."""
+    predictor = FixedPredictor(PREDICTIONS[Outcome.SIGNS], knowing_bundle())
     client = make_app(predictor).test_client()
-
-    def urgency(malignancy: float, unfamiliarity: float, *ticked: str) -> tuple[Outcome, int]:
-        predictor.prediction = made_prediction(malignancy, unfamiliarity)
-        page = send(client, photo, *ticked)
-        outcome = next(o for o in Outcome if words(page.h1).startswith(VERDICTS[o]))
-        banner = page.select_one(".outcome")
-        assert banner is not None and CLASS[outcome] in banner["class"]
-        advised = {said for said in weeks if said and said in words(page.main)}
-        assert len(advised) <= 1, "two different times on one page"
-        said = advised.pop() if advised else ""
-        if outcome in (Outcome.SIGNS, Outcome.UNSURE):
-            assert said and f"Book a visit {said}" in words(page.select_one(".advice"))
-        for question in QUESTIONS:
-            assert (QUESTIONS[question] in words(page.select_one(".facts"))) == (question in ticked)
-        return outcome, weeks[said]
-
-    for malignancy, unfamiliarity in itertools.product((0.01, 0.049, 0.05, 0.19, 0.2, 0.99), (1.0, 99.0)):
-        plain, plain_weeks = urgency(malignancy, unfamiliarity)
-        expected = (
-            Outcome.CANNOT_JUDGE
-            if unfamiliarity > 10
-            else Outcome.SIGNS
-            if malignancy >= 0.2
-            else Outcome.UNSURE
-            if malignancy >= 0.05
-            else Outcome.NO_SIGNS
+    photo = to_bytes(render_lesion(1, 80, 80), "JPEG")
+    tokens = get(client, "/").select_one("input[name=csrf_token]")
+    assert tokens is not None
+    for malignancy, unfamiliarity, sex, small, ticked in itertools.product(
+        (0.01, 0.06, 0.16, 0.9),
+        (1.0, 7.0, 99.0),
+        ("", "male", "female"),
+        (False, True),
+        ((), ("symptoms",), tuple(QUESTIONS)),
+    ):
+        predictor.prediction = dataclasses.replace(
+            made_prediction(malignancy, unfamiliarity), lesion_map=SMALL if small else None
         )
-        assert plain == expected
-        for ticked in (("changed",), ("symptoms",), ("different",), tuple(QUESTIONS)):
-            outcome, told_weeks = urgency(malignancy, unfamiliarity, *ticked)
-            assert outcome == (Outcome.UNSURE if plain == Outcome.NO_SIGNS else plain)
-            assert told_weeks < plain_weeks
+        form = dict.fromkeys(ticked, "yes") | {"csrf_token": tokens["value"], "sex": sex}
+        answer = client.post("/", data=form | {"photo": (BytesIO(photo), "spot.jpg")})
+        page = BeautifulSoup(answer.text, "html.parser")
+        case = f"{malignancy=} {unfamiliarity=} {sex=} {small=} {ticked=}"
+
+        chance = shifted(malignancy, {"male": 2, "female": -2, "": 0}[sex])
+        low_but = unfamiliarity > 5 or small or malignancy >= 0.05
+        melanoma = 0.7 * max(malignancy, chance) >= 0.1
+        if unfamiliarity > 10:
+            expected, weeks = Outcome.CANNOT_JUDGE, 4 if ticked else None
+        elif chance >= 0.2:
+            expected, weeks = Outcome.SIGNS, 1 if ticked else 2
+        elif chance >= 0.05 or low_but:
+            expected, weeks = Outcome.UNSURE, (2 if melanoma else 4) // (2 if ticked else 1)
+        elif ticked:
+            expected, weeks = Outcome.UNSURE, 4
+        else:
+            expected, weeks = Outcome.NO_SIGNS, None
+
+        assert words(page.h1).startswith(VERDICTS[expected]), case
+        banner = page.select_one(".outcome")
+        assert banner is not None and banner["class"] == ["outcome", CLASS[expected]], case
+        said = {WEEKS[words_] for words_ in WEEKS if words_ in words(page.main)}
+        assert said == ({weeks} if weeks else set()), case
+        days = [
+            str(time["datetime"]) for time in page.select("main .card time") if "T" not in time["datetime"]
+        ]
+        look_again = 4 if expected is Outcome.NO_SIGNS else None
+        due = look_again if expected in (Outcome.NO_SIGNS, Outcome.CANNOT_JUDGE) else weeks
+        today = datetime.now(UTC).date()
+        assert days == ([(today + timedelta(weeks=due)).isoformat()] if due else []), case
+        for question, sentence in QUESTIONS.items():
+            assert (sentence in words(page.select_one(".facts"))) == (question in ticked), case
+        if expected is Outcome.CANNOT_JUDGE:
+            continue
+        assert words(page.select_one("#sure data")) == (
+            f"{1 - chance:.2%}" if expected is Outcome.NO_SIGNS else f"{chance:.2%}"
+        ), case
+        low = chance < 0.05
+        here = page.select(".scale-key .here")
+        assert len(here) == 1 and CLASS[Outcome.NO_SIGNS if low else expected] in here[0]["class"], case
+        lead = words(page.select_one(".lead"))
+        differs = "This photo differs from those we were tested on. So we do not say “no signs”."
+        assert (differs in lead) == (low and unfamiliarity > 5), case
+        assert ("The spot is small in this photo." in lead) == (low and small and unfamiliarity <= 5), case
+        only_with = "low only with your age, sex and place"
+        assert (only_with in lead) == (low and malignancy >= 0.05 and unfamiliarity <= 5 and not small), case
+        told = words(page.select(".facts")[0])
+        both = f"Photo alone: {malignancy:.2%}. With sex: {chance:.2%}."
+        assert (both in told) == bool(sex), case
+
+
+def test_red_never_says_that_most_were_cancer_where_they_were_not(make_app: AppMaker, photo: bytes) -> None:
+    few = {"male": {"images": 703, "cancers": 20}, "female": {"images": 800, "cancers": 20}}
+    metrics = {**METRICS, "test": {**METRICS["test"], "groups": {"sex": few}}}
+    for figures, said in (
+        (METRICS, "In our test, most spots with this answer were skin cancer or an early form: 67 of 100."),
+        (metrics, "In our test, 18 of 100 spots with this answer were skin cancer or an early form."),
+    ):
+        bundle = dataclasses.replace(made_bundle(), metrics=figures)
+        page = send(make_app(FixedPredictor(PREDICTIONS[Outcome.SIGNS], bundle)).test_client(), photo)
+        assert words(page.select_one(".lead")) == said
+
+
+def test_a_spot_that_somebody_framed_may_be_small(make_app: AppMaker, photo: bytes) -> None:
+    small = dataclasses.replace(PREDICTIONS[Outcome.NO_SIGNS], lesion_map=SMALL)
+    client = make_app(FixedPredictor(small)).test_client()
+    framed = send(client, photo, box="0,0,450,450")
+    assert words(framed.h1).startswith(VERDICTS[Outcome.NO_SIGNS])
+    unframed = send(client, photo)
+    assert words(unframed.h1).startswith(VERDICTS[Outcome.UNSURE])
+    first = unframed.select_one(".advice li")
+    assert "put the spot so that it fills about half of the frame" in words(first)
+    assert first is not None and first.a is not None and first.a["href"] == "/"
+    assert "Do not rely on this number." in words(unframed.select_one("#sure"))
+    with_symptoms = send(client, photo, "symptoms")
+    assert words(with_symptoms.select_one(".advice li")).startswith("Book a visit by")
+
+
+def test_two_likely_kinds_stand_in_words_before_the_numbers(results: dict[Outcome, BeautifulSoup]) -> None:
+    told = {
+        outcome: words(page.select_one("#kinds p"))
+        for outcome, page in results.items()
+        if page.select("#kinds")
+    }
+    assert told[Outcome.SIGNS].startswith(
+        "Most like this: Melanoma (Cancer). Next: Basal cell carcinoma (Cancer)."
+    )
+    assert told[Outcome.NO_SIGNS].startswith(
+        "Most like this: Mole (Harmless). Next: Age spot or similar growth"
+    )
+    assert "the model can mistake a cancer for either" in told[Outcome.NO_SIGNS]
+    assert "mistake" not in told[Outcome.SIGNS]
+
+
+def test_all_that_is_not_needed_at_once_is_closed(results: dict[Outcome, BeautifulSoup]) -> None:
+    for outcome, page in results.items():
+        folds = page.select(".folds > details")
+        assert [fold["id"] for fold in folds] == (
+            ["checked", "report"]
+            if outcome is Outcome.CANNOT_JUDGE
+            else ["sure", "kinds", "look-for", "report"]
+        )
+        assert not any(fold.has_attr("open") for fold in folds)
+        assert all(fold.select_one("summary h2") and words(fold.select_one(".gist")) for fold in folds)
+        order = [part.get("aria-labelledby") for part in page.select(".result > section")]
+        assert order[0] == "outcome" and order[2:4] == ["today", "sent" if "sent" in order else "where"]
+
+
+def test_only_a_model_that_knows_what_they_mean_asks_for_age_sex_and_place(make_app: AppMaker) -> None:
+    assert not get(make_app().test_client(), "/").select("#age, #sex, #site")
+    page = get(make_app(FixedPredictor(made_prediction(0.5), knowing_bundle())).test_client(), "/")
+    fold = page.select_one("form details")
+    assert fold is not None and not fold.has_attr("open")
+    assert [option["value"] for option in fold.select("#site option")] == ["", *map(str, Site)]
+    assert [option["value"] for option in fold.select("#sex option")] == ["", *map(str, Sex)]
+    for field in fold.select("input, select"):
+        label = fold.find("label", {"for": field["id"]})
+        assert isinstance(label, Tag) and words(label).endswith("(optional)")
+
+
+def test_an_age_that_is_none_shows_the_form_again_open_at_the_field(make_app: AppMaker, photo: bytes) -> None:
+    client = make_app(FixedPredictor(made_prediction(0.5), knowing_bundle())).test_client()
+    page = send(client, photo, "changed", age="old", sex="male", site="leg")
+    assert words(page.title).startswith("Error: ")
+    assert "Give the age in whole years, from 0 to 120, or leave it out." in words(
+        page.select_one("[role=alert]")
+    )
+    fold = page.select_one("form details")
+    assert fold is not None and fold.has_attr("open")
+    age = page.select_one("#age")
+    assert age is not None and age["aria-invalid"] == "true" and age["value"] == "old"
+    described = page.find(id=str(age["aria-describedby"]).split()[0])
+    assert isinstance(described, Tag) and "whole years" in words(described)
+    assert [option["value"] for option in page.select("option[selected]")] == ["male", "leg"]
+    assert page.select("input[name=changed][checked]")
+    assert words(send(client, photo, age=" 67 ").h1).startswith(VERDICTS[Outcome.SIGNS])
+
+
+def test_a_model_that_does_not_know_what_they_mean_says_so(make_app: AppMaker, photo: bytes) -> None:
+    page = send(make_app(FixedPredictor(made_prediction(0.5))).test_client(), photo, age="67")
+    assert "Not at all: this model does not know what they mean" in words(page.select_one("#sure .facts"))
+    assert words(page.select_one("#sure data")) == "50.00%"
 
 
 @pytest.mark.parametrize(
-    ("outcome", "named", "number", "chance"),
+    ("outcome", "named", "number", "gist", "limits"),
     [
-        (Outcome.SIGNS, "Confidence that the photo shows skin cancer", "87.31%", "87.31%"),
-        (Outcome.UNSURE, "Confidence that the photo shows skin cancer", "11.62%", "11.62%"),
-        (Outcome.NO_SIGNS, "Confidence that the photo shows no skin cancer", "96.82%", "3.18%"),
+        (
+            Outcome.SIGNS,
+            "Confidence that the photo shows skin cancer",
+            "87.31%",
+            "87.31% estimated chance of cancer",
+            "At 20% or more we speak of signs. Between 5% and 20% we say “unsure”.",
+        ),
+        (
+            Outcome.UNSURE,
+            "Confidence that the photo shows skin cancer",
+            "11.62%",
+            "11.62% estimated chance of cancer",
+            "Below 5% we say “no signs”, so that few cancers are missed. At 20% or more we speak of signs.",
+        ),
+        (
+            Outcome.NO_SIGNS,
+            "Confidence that the photo shows no skin cancer",
+            "96.82%",
+            "3.18% estimated chance of cancer",
+            "The estimated chance of cancer is 3.18%. Below 5% we say “no signs”. It is never zero.",
+        ),
     ],
 )
 def test_the_confidence_is_named(
-    results: dict[Outcome, BeautifulSoup], outcome: Outcome, named: str, number: str, chance: str
+    results: dict[Outcome, BeautifulSoup], outcome: Outcome, named: str, number: str, gist: str, limits: str
 ) -> None:
-    page = results[outcome]
-    assert words(page.select_one(".confidence")) == f"{named}: {number}"
-    assert (
-        f"Estimated chance of cancer {chance}; we flag everything above 5% so that few cancers are missed."
-        in words(page.main)
-    )
-    here = page.select(".scale-key .here")
+    sure = results[outcome].select_one("#sure")
+    assert sure is not None
+    assert words(sure.select_one(".confidence")) == f"{named}: {number}"
+    assert words(sure.select_one(".gist")) == gist
+    assert limits in words(sure)
+    here = sure.select(".scale-key .here")
     assert len(here) == 1 and CLASS[outcome] in here[0]["class"]
 
 
@@ -173,11 +336,11 @@ def test_answers_that_raise_the_outcome_say_so_and_leave_the_number_alone(
     make_app: AppMaker, photo: bytes
 ) -> None:
     page = send(make_app(FixedPredictor(PREDICTIONS[Outcome.NO_SIGNS])).test_client(), photo, "symptoms")
-    assert words(page.h1) == "Unsure: have it looked at."
+    assert words(page.h1) == "Unsure: have it looked at within four weeks."
     assert "you told us that the spot bleeds, itches or does not heal" in words(page.select_one(".notice"))
     assert words(page.select_one(".confidence")).endswith("3.18%")
     assert "no-signs" in page.select(".scale-key .here")[0]["class"]
-    assert "This number is about the photo alone, without your answers." in words(page.main)
+    assert "This number is not the whole answer. It leaves out what you ticked." in words(page.main)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SIGNS, Outcome.UNSURE, Outcome.NO_SIGNS])
@@ -199,35 +362,57 @@ def test_seven_probabilities_stand_sorted_as_numbers_with_bars_of_their_length(
 
 
 def test_natural_frequencies_come_from_the_figures(results: dict[Outcome, BeautifulSoup]) -> None:
-    signs, no_signs = (words(results[o].select_one(".hundreds")) for o in (Outcome.SIGNS, Outcome.NO_SIGNS))
-    assert "Of 100 confirmed cancers in our test, this setting flags 82." in signs
-    assert "It calls 13 “unsure” and misses 5." in signs
-    assert "Of 100 harmless spots, it also flags 10, by mistake." in signs
-    assert "this setting flags 95. It misses 5." in no_signs
-    assert "Of 100 harmless spots, it also flags 30, by mistake." in no_signs
-    assert "in our test it missed 5 of 100 cancers" in words(results[Outcome.NO_SIGNS].select_one(".lead"))
+    told = {o: words(results[o].select_one(".hundreds")) for o in Outcome if o is not Outcome.CANNOT_JUDGE}
+    for text in told.values():
+        assert "Of 100 confirmed cancers, 82 get “signs”, 13 “unsure”. The model misses 5" in text
+        assert (
+            "Of 100 harmless spots, 10 get “signs”, by mistake. 20 get “unsure”, and 70 “no signs”." in text
+        )
+    # Of 300 cancers 246 get "signs", 39 "unsure" and 15 "no signs"; of 1,203 harmless spots 120, 235 and 842.
+    right = {Outcome.SIGNS: 67, Outcome.UNSURE: 14, Outcome.NO_SIGNS: 2}
+    for outcome, count in right.items():
+        cancers = f"Of 100 spots with this answer, {count} were skin cancer or an early form of it."
+        assert f"{cancers} {100 - count} were harmless." in told[outcome]
+    assert "13 unsure" not in words(results[Outcome.CANNOT_JUDGE].main)
+    lead = words(results[Outcome.NO_SIGNS].select_one(".lead"))
+    assert lead == "This does not rule it out. In our test the model missed 5 of 100 skin cancers."
+    assert "14 of 100 spots with this answer were skin cancer" in words(
+        results[Outcome.UNSURE].select_one(".lead")
+    )
 
 
 def test_the_dots_are_as_many_as_the_words_say(results: dict[Outcome, BeautifulSoup]) -> None:
     filled = results[Outcome.SIGNS].select('.hundreds path[fill="url(#dot-full)"]')
-    # 82 dots: eight full rows of ten, then two of the ninth.
-    assert filled[0]["d"] == "M0 0h100v80H20v10H0z"
-    assert filled[1]["d"] == "M0 0h100v10H0v0H0z"
+    # 67 dots: six full rows of ten, then seven of the seventh; 82; 10.
+    assert [path["d"] for path in filled] == [
+        "M0 0h100v60H70v10H0z",
+        "M0 0h100v80H20v10H0z",
+        "M0 0h100v10H0v0H0z",
+    ]
 
 
 def test_a_test_without_a_miss_never_reads_as_if_nothing_were_ever_missed(
     make_app: AppMaker, photo: bytes
 ) -> None:
-    points = {name: {**point, "sensitivity": {"value": 1.0}} for name, point in operating_points().items()}
-    metrics = {**METRICS, "test": {**METRICS["test"], "operating_points": points}}
+    outcomes = {"cancer": ends(0.9, 0.1, 0.0), "harmless": ends(0.0, 0.0, 1.0)}
+    metrics = {**METRICS, "test": {**METRICS["test"], "outcomes": outcomes}}
     bundle = dataclasses.replace(made_bundle(), metrics=metrics)
     page = send(make_app(FixedPredictor(PREDICTIONS[Outcome.NO_SIGNS], bundle)).test_client(), photo)
-    assert "this setting flags 99. It misses 1." in words(page.select_one(".hundreds"))
+    text = words(page.select_one(".hundreds"))
+    assert "Of 100 confirmed cancers, 89 get “signs”, 10 “unsure”. The model misses 1:" in text
+    assert "Of 100 spots with this answer, 1 were skin cancer" in text
+    assert "Of 100 harmless spots, 1 get “signs”, by mistake. 0 get “unsure”, and 99 “no signs”." in text
 
 
-def operating_points() -> dict[str, dict[str, object]]:
-    points: dict[str, dict[str, object]] = METRICS["test"]["operating_points"]
-    return points
+@pytest.mark.parametrize(
+    "shares", [(0.335, 0.335, 0.33), (0.9633, 0.0133, 0.02), (0.004, 0.004, 0.992), (1, 0, 0)]
+)
+def test_of_hundred_adds_up_to_a_hundred(shares: tuple[float, float, float]) -> None:
+    metrics = {"test": {"images": 10, "outcomes": dict.fromkeys(("cancer", "harmless"), ends(*shares))}}
+    told = frequencies(metrics, Outcome.SIGNS)
+    for found in (told.cancers, told.harmless):
+        assert sum(dataclasses.astuple(found)) == 100 and min(dataclasses.astuple(found)) >= 0
+    assert told.cancers.no_signs >= 1 and told.harmless.signs >= 1 and told.right is None
 
 
 def test_the_heat_map_lies_over_the_photo_and_is_told_in_words(
@@ -283,11 +468,11 @@ def test_a_phone_photo_is_held_against_the_limits_and_the_figures_of_phone_photo
     }
     text = {phone: words(page.main) for phone, page in pages.items()}
     verdicts = {phone: words(page.h1) for phone, page in pages.items()}
-    assert verdicts[0.0].startswith(VERDICTS[Outcome.SIGNS]) and "above 5%" in text[0.0]
-    assert verdicts[0.5].startswith(VERDICTS[Outcome.SIGNS]) and "above 3%" in text[0.5]
-    assert verdicts[1.0].startswith(VERDICTS[Outcome.UNSURE]) and "above 3%" in text[1.0]
-    assert "this setting flags 82" in text[0.0] and "through a skin microscope" in text[0.0]
-    assert "this setting flags 93" in text[1.0] and "on phone photos" in text[1.0]
+    assert verdicts[0.0].startswith(VERDICTS[Outcome.SIGNS]) and "Between 5% and 20%" in text[0.0]
+    assert verdicts[0.5].startswith(VERDICTS[Outcome.SIGNS]) and "Between 3% and 20%" in text[0.5]
+    assert verdicts[1.0].startswith(VERDICTS[Outcome.UNSURE]) and "Below 3%" in text[1.0]
+    assert "82 get “signs”" in text[0.0] and "through a skin microscope" in text[0.0]
+    assert "78 get “signs”" in text[1.0] and "on phone photos" in text[1.0]
 
 
 @pytest.mark.parametrize(
@@ -306,6 +491,7 @@ def test_what_cannot_be_judged_says_why_and_offers_another_try(
     page = send(client, to_bytes(render_lesion(1, *size), "JPEG"), "symptoms")
     assert [words(check.strong) for check in page.select(".checks .failed")] == failed
     assert len(page.select(".checks li")) == 6
+    assert len(page.select("#checked .checks li")) == 6 - len(failed)
     assert all(words(check.p) for check in page.select(".checks .failed"))
     assert "Have it looked at within four weeks, whatever a photo shows." in words(page.select_one(".notice"))
     form = page.form
@@ -320,12 +506,12 @@ def test_an_own_model_says_plainly_what_it_does_not_have(own_model: FlaskClient,
     assert words(page.h1).startswith("No signs of skin cancer detected")
     assert "Confidence that the photo shows no skin cancer: 69.00%" in text
     assert "Estimated chance of cancer 31.00%; this model flags everything above 50%." in text
-    assert "nobody has measured how many cancers this model misses" in text
+    assert "Nobody has measured how many cancers this model misses" in text
     assert "a model of their own, without figures from a test" in text
     assert "It does not say which kind of spot it sees." in text
     assert "this model cannot say where it looked" in text
     assert not page.select(".diagnoses, .heat-map, .hundreds, .scale .unsure")
-    assert "mine.h5" in words(page.select_one(".facts"))
+    assert "mine.h5" in words(page.select_one("#report .facts"))
     assert "seven kinds" not in text
 
 
@@ -339,7 +525,8 @@ def test_an_own_model_has_a_page_about_it_without_figures(own_model: FlaskClient
 def test_the_page_about_the_model_shows_the_bundle(client: FlaskClient) -> None:
     page = get(client, "/about")
     text = words(page.main)
-    assert "of 100 confirmed skin cancers in our test it flags 95 and misses 5" in text
+    assert "of 100 confirmed skin cancers in our test, 82 get “signs”, 13 “unsure”, and it misses 5." in text
+    assert "Of 100 harmless spots, 10 get “signs”, 20 “unsure” and 70 “no signs”." in text
     assert "9.9.9, 29 February 2024" in text
     assert "a" * 64 in text and "b" * 64 in text
     assert "1,503 photos of spots that it had never seen" in text

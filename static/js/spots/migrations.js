@@ -1,0 +1,15 @@
+// How the store came to be, step by step: an app's version of the store is the number of steps it knows.
+// A published step is never changed. What a later app needs is a further step, which finds what the ones
+// before have left and takes it over.
+//
+// A spot:  { id, name, place, seen }         seen: times at which "a doctor has looked at it" was ticked
+// A photo: { id, spot, time, due, again, outcome, verdict, confidence, signs, unsure, told, model, jpeg }
+// Times are ISO 8601 in UTC, days (due, again) ISO 8601; jpeg is an ArrayBuffer, since Safari's private
+// windows refuse a Blob.
+
+export const STEPS = [
+  (db) => {
+    db.createObjectStore("spots", { keyPath: "id" });
+    db.createObjectStore("photos", { keyPath: "id" }).createIndex("spot", "spot");
+  },
+];

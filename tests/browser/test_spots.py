@@ -1,0 +1,479 @@
+"""My spots: kept on the person's own device, watched over time, and never sent anywhere."""
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import NARROW, PageOpener, Site, cropper, file
+from tests.rendered import render_lesion_jpeg
+
+pytestmark = pytest.mark.browser
+
+TODAY = date.today()
+SEED = """async ([spots, jpeg]) => {
+  const { merge } = await import("/static/js/spots/store.js");
+  const bytes = Uint8Array.from(atob(jpeg), (letter) => letter.charCodeAt(0)).buffer;
+  const full = (photo) => ({ ...photo, jpeg: bytes });
+  await merge(spots.map((spot) => ({ ...spot, photos: spot.photos.map(full) })));
+}"""
+STORED = """async () => {
+  const { readAll } = await import("/static/js/spots/store.js");
+  const plain = (photo) => ({ ...photo, jpeg: photo.jpeg.byteLength });
+  return (await readAll()).map((spot) => ({ ...spot, photos: spot.photos.map(plain) }));
+}"""
+NEXT_VERSION = """
+import { STEPS as BEFORE } from "./migrations.js?before";
+export const STEPS = [...BEFORE, async (db, transaction) => {
+  const photos = transaction.objectStore("photos");
+  for (const photo of await photos.getAll()) await photos.put({ ...photo, note: "taken over" });
+}];
+"""
+
+
+def day(days: int) -> str:
+    return (TODAY + timedelta(days)).isoformat()
+
+
+def kept(days: int, outcome: str, due: int | None = None, **fields: Any) -> dict[str, Any]:
+    """A photo as the store holds it, taken some days from today, with the day of its advised visit."""
+    again = day(days + 28) if outcome == "no_signs" else None
+    return {
+        "id": f"{abs(hash((days, outcome, due))):032x}"[-32:],
+        "time": f"{day(days)}T10:00:00Z",
+        "due": None if due is None else day(due),
+        "again": again,
+        "outcome": outcome,
+        "verdict": "Made",
+        "confidence": 0.8731,
+        "signs": 0.5,
+        "unsure": 0.0356,
+        "told": {},
+        "model": "9.9.9",
+    } | fields
+
+
+def a_spot(name: str, *photos: dict[str, Any], seen: Sequence[str] = ()) -> dict[str, Any]:
+    identity = name.encode().hex().ljust(32, "0")[:32]
+    own = [photo | {"id": f"{index:02x}{identity[:30]}"} for index, photo in enumerate(photos)]
+    return {"id": identity, "name": name, "place": "trunk", "seen": list(seen), "photos": own}
+
+
+WATCHED = a_spot("Beside the navel", kept(-40, "unsure", -12), kept(-2, "no_signs"))
+WARNED = a_spot("Left shoulder", kept(-70, "no_signs"), kept(-1, "signs", 13, told={"symptoms": True}))
+QUIET = a_spot("Under the watch", kept(-3, "no_signs"))
+
+
+def seed(page: Page, site: Site, *spots: dict[str, Any], path: str = "/spots") -> None:
+    """Opens a page of My spots with these in the store."""
+    page.goto(f"{site.url}/spots")
+    page.evaluate(SEED, [list(spots), base64.b64encode(render_lesion_jpeg(1, 200, 200)).decode()])
+    page.goto("about:blank")  # or only what stands behind the "#" would change
+    page.goto(f"{site.url}{path}")
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(".spot").filter(has=page.get_by_role("heading", name=name, exact=True))
+
+
+def answer(page: Page, site: Site, photo: bytes, malignancy: float, fragment: str = "") -> None:
+    site.answers(malignancy)
+    page.goto(f"{site.url}/{fragment}")
+    page.locator("#photo").set_input_files(file(photo))
+    cropper(page)
+    page.locator(".button-main").click()
+    expect(page.locator(".outcome")).to_be_visible()
+
+
+def keep(page: Page, name: str = "") -> None:
+    page.get_by_role("button", name="Keep in My spots").click()
+    if name:
+        page.get_by_label("Your name for it").fill(name)
+    page.get_by_role("button", name="Keep it on this device").click()
+    expect(page.get_by_text("Kept on this device")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", ["phone", "desktop"])
+def test_an_answer_is_kept_and_nothing_is_sent(
+    open_page: PageOpener, site: Site, photo: bytes, viewport: str
+) -> None:
+    page = open_page(viewport)
+    answer(page, site, photo, 0.8731)
+    expect(page.get_by_role("button", name="Keep in My spots")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(f"{request.method} {request.url}"))
+    page.get_by_role("button", name="Keep in My spots").click()
+    expect(page.get_by_text("Is this device yours alone?")).to_be_visible()
+    page.get_by_label("Your name for it").fill("Left <b>shoulder</b>")
+    page.get_by_label("Where is the spot?").select_option("arm")
+    page.get_by_label("Your name for it").press("Enter")
+    expect(page.get_by_text("Kept on this device: Left <b>shoulder</b>")).to_be_visible()
+    assert sent == []
+
+    page.get_by_role("link", name="See my spots").click()
+    spot = card(page, "Left <b>shoulder</b>")
+    expect(spot).to_contain_text("Arm")
+    expect(spot).to_contain_text("Signs of skin cancer")
+    expect(spot).to_contain_text("A doctor should see it by")
+    assert spot.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 64
+    (stored,) = page.evaluate(STORED)
+    (shot,) = stored["photos"]
+    assert shot["outcome"] == "signs" and shot["confidence"] == pytest.approx(0.8731, abs=1e-4)
+    assert shot["model"] == "9.9.9" and shot["signs"] > shot["unsure"] and shot["jpeg"] > 1000
+    assert all(request.startswith("GET ") for request in sent), "no stored photo leaves the device"
+    assert not any("shoulder" in request or stored["id"] in request for request in sent)
+
+
+def test_without_javascript_the_page_says_how_to_save_the_photo(
+    open_page: PageOpener, site: Site, photo: bytes
+) -> None:
+    page = open_page(java_script_enabled=False)
+    page.goto(site.url)
+    page.locator("#photo").set_input_files(file(photo))
+    page.locator(".button-main").click()
+    expect(page.get_by_text("choose “Save image”")).to_be_visible()
+    expect(page.get_by_role("button", name="Keep in My spots")).to_be_hidden()
+    page.goto(f"{site.url}/spots")
+    expect(page.get_by_role("heading", name="This page needs JavaScript")).to_be_visible()
+    expect(page.get_by_role("button", name="Export all")).to_be_hidden()
+
+
+def test_a_spot_is_checked_again_and_no_server_learns_which(
+    open_page: PageOpener, site: Site, photo: bytes
+) -> None:
+    page = open_page()
+    seed(page, site, WARNED)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(f"{request.url} {request.post_data_buffer or b''!r}"))
+    card(page, "Left shoulder").get_by_role("link", name="Check again").click()
+    expect(page.get_by_text("You check “Left shoulder” again.")).to_be_visible()
+    page.locator("#photo").set_input_files(file(photo))
+    frame = cropper(page)
+    expect(frame.locator(".crop-ghost")).to_be_visible()
+    expect(frame.locator(".crop-ghost")).to_have_css("opacity", "0.4")
+    page.get_by_role("switch", name="Lay the last photo over it").press("Space")
+    expect(frame.locator(".crop-ghost")).to_be_hidden()
+    site.answers(0.01)
+    page.locator(".button-main").click()
+    expect(page.locator(".outcome")).to_be_visible()
+    page.get_by_role("button", name="Keep in My spots").click()
+    expect(page.get_by_label("Which spot is it?")).to_have_value(WARNED["id"])
+    expect(page.get_by_label("Your name for it")).to_be_hidden()
+    page.get_by_role("button", name="Keep it on this device").click()
+    expect(page.get_by_text("Kept on this device: Left shoulder")).to_be_visible()
+    (stored,) = page.evaluate(STORED)
+    assert len(stored["photos"]) == 3
+    assert not any(WARNED["id"] in request for request in sent)
+
+
+def test_a_milder_answer_takes_no_visit_back(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    seed(page, site, QUIET, WARNED, WATCHED)
+    headings = page.locator(".spot h3")
+    expect(headings).to_have_text(["Beside the navel", "Left shoulder", "Under the watch"])
+    expect(page.locator("[data-lead]")).to_have_text(
+        re.compile(r"2 spots wait for a doctor\.\s+One visit is overdue: call now\.")
+    )
+    watched = card(page, "Beside the navel")
+    expect(watched).to_contain_text("No signs found")
+    expect(watched).to_contain_text("A doctor should have seen it by")
+    expect(watched).to_contain_text("A later photo does not cancel a visit.")
+    expect(card(page, "Under the watch")).to_contain_text("Look again by")
+
+
+def test_a_tick_meets_the_visit_and_a_later_warning_sets_a_new_date(
+    open_page: PageOpener, site: Site
+) -> None:
+    page = open_page()
+    seed(page, site, WATCHED)
+    box = page.get_by_label("A doctor has looked at it")
+    box.focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
+    expect(page.locator("[data-lead]")).to_be_hidden()
+    expect(page.locator("[data-seen]")).to_be_focused()
+
+    later = a_spot("Beside the navel", *(p | {} for p in WATCHED["photos"]), kept(1, "signs", 15))
+    seed(page, site, later)
+    due = page.locator(".standing time").first
+    expect(due).to_have_attribute("datetime", day(15))
+    expect(page.get_by_text("A doctor should see it by")).to_be_visible()
+    page.get_by_label("A doctor has looked at it").check()
+    expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
+    page.get_by_label("A doctor has looked at it").uncheck()
+    expect(due).to_have_attribute("datetime", day(15))
+
+
+def test_of_two_open_visits_the_earlier_one_counts(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    seed(page, site, a_spot("Heel", kept(-5, "signs", 9), kept(-1, "unsure", 27)))
+    expect(page.locator(".standing time").first).to_have_attribute("datetime", day(9))
+    expect(page.locator(".standing")).to_have_class(re.compile("signs"))
+
+
+def test_compare_in_words_and_without_numbers(open_page: PageOpener, site: Site) -> None:
+    page = open_page("desktop")
+    seed(page, site, WARNED, path="/spots")
+    card(page, "Left shoulder").get_by_role("link", name="Compare").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Left shoulder")
+    changes = page.locator("[data-changes]")
+    expect(changes).to_contain_text("The later answer is more urgent than the earlier one.")
+    expect(changes).to_contain_text(
+        "Only with the later photo you told us: It bleeds, itches or does not heal."
+    )
+    expect(page.locator(".pair img").first).to_be_visible()
+    page.get_by_label("Slider").check()
+    expect(page.locator(".pair")).to_be_hidden()
+    line = page.get_by_label("Move the line between the earlier and the later photo")
+    line.focus()
+    page.keyboard.press("Home")
+    assert page.locator("[data-slide]").evaluate("part => part.style.getPropertyValue('--cut')") == "0%"
+    assert "87" not in page.locator("main").inner_text(), "no two numbers are compared"
+    for softened in ("safe", "nothing to worry", "better", "improved"):
+        assert softened not in page.locator("main").inner_text().lower()
+
+
+def test_less_urgent_is_no_relief(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    seed(page, site, WATCHED, path=f"/spots/compare#{WATCHED['id']}")
+    expect(page.locator("[data-changes]")).to_contain_text("That takes nothing back")
+    expect(page.locator(".standing")).to_contain_text("A doctor should have seen it by")
+
+
+def test_the_page_for_the_doctor(open_page: PageOpener, site: Site) -> None:
+    page = open_page("desktop", color_scheme="dark")
+    page.add_init_script("window.print = () => { document.body.dataset.printed = 'yes'; }")
+    seed(page, site, WARNED, path=f"/spots/compare#{WARNED['id']}")
+    page.get_by_role("button", name="Print or save as PDF").click()
+    expect(page.locator("body")).to_have_attribute("data-printed", "yes")
+    page.emulate_media(media="print")
+    expect(page.get_by_role("heading", name="For the doctor")).to_be_visible()
+    expect(page.locator(".history img")).to_have_count(2)
+    expect(page.locator(".history")).to_contain_text("You told us: It bleeds, itches or does not heal.")
+    expect(page.get_by_role("button", name="Delete this spot")).to_be_hidden()
+
+
+@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
+def test_a_reminder_tells_nothing_of_health(open_page: PageOpener, site: Site, locale: str) -> None:
+    page = open_page(locale=locale)
+    seed(page, site, WARNED)
+    expect(page.locator("html")).to_have_attribute("lang", locale)
+    with page.expect_download() as downloading:
+        page.locator(".spot [data-remind]").click()
+    download = downloading.value
+    assert download.suggested_filename.endswith(".ics")
+    content = Path(download.path()).read_bytes().decode()
+    lines = content.replace("\r\n ", "").split("\r\n")
+    assert lines[0] == "BEGIN:VCALENDAR" and lines[-2:] == ["END:VCALENDAR", ""]
+    assert f"DTSTART;VALUE=DATE:{day(13).replace('-', '')}" in lines
+    assert f"URL:{site.url}/spots" in content.replace("\r\n ", "")
+    title = next(line for line in lines if line.startswith("SUMMARY:"))
+    for word in ("Left", "signs", "cancer", "Krebs", "doctor", "skin"):
+        assert word not in title
+    assert all(len(line.encode()) <= 75 for line in content.split("\r\n"))
+
+
+def test_everything_goes_out_in_one_file_and_comes_back_once(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    seed(page, site, WARNED, WATCHED)
+    before = page.evaluate(STORED)
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Export all").click()
+    content = Path(downloading.value.path()).read_bytes()
+    assert json.loads(content)["version"] == 1
+    exported = {"name": "my-spots.json", "mimeType": "application/json", "buffer": content}
+
+    page.get_by_text("Delete all spots…").click()
+    page.get_by_role("button", name="Keep them").click()
+    expect(page.locator(".spot")).to_have_count(2)
+    page.get_by_text("Delete all spots…").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Yes, delete all").click()
+    expect(page.get_by_text("All spots are deleted from this device.")).to_be_visible()
+    expect(page.get_by_role("heading", name="No spots kept yet")).to_be_visible()
+    assert page.evaluate(STORED) == []
+
+    page.get_by_label("Import from a file").set_input_files(exported)
+    expect(page.get_by_text("New photos: 4. Already here: 0.")).to_be_visible()
+    assert page.evaluate(STORED) == before
+    page.get_by_label("Import from a file").set_input_files(exported)
+    expect(page.get_by_text("New photos: 0. Already here: 4.")).to_be_visible()
+    assert page.evaluate(STORED) == before
+
+
+def test_a_file_that_is_not_ours_changes_nothing(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    seed(page, site, WARNED)
+    before = page.evaluate(STORED)
+    jpeg = "data:image/jpeg;base64," + base64.b64encode(render_lesion_jpeg(1, 80, 80)).decode()
+    good = {
+        "format": "skin-cancer-detector/my-spots",
+        "version": 1,
+        "spots": [QUIET | {"photos": [QUIET["photos"][0] | {"jpeg": jpeg}]}],
+    }
+    first = good["spots"][0]  # type: ignore[index]
+    bad = [
+        b"no JSON",
+        b"[]",
+        json.dumps(good | {"format": "another"}).encode(),
+        json.dumps(good | {"spots": [first | {"id": "../x"}]}).encode(),
+        json.dumps(good | {"spots": [first | {"seen": ["yesterday"]}]}).encode(),
+        json.dumps(good | {"spots": [first, {}]}).encode(),
+        json.dumps(
+            good | {"spots": [first | {"photos": [first["photos"][0] | {"outcome": "fine"}]}]}
+        ).encode(),
+        json.dumps(
+            good
+            | {"spots": [first | {"photos": [first["photos"][0] | {"jpeg": "data:image/jpeg;base64,AAAA"}]}]}
+        ).encode(),
+    ]
+    for content in bad:
+        page.get_by_label("Import from a file").set_input_files(
+            {"name": "a.json", "mimeType": "application/json", "buffer": content}
+        )
+        expect(page.get_by_text("This file cannot be imported.")).to_be_focused(timeout=5000)
+        page.evaluate("document.querySelector('[data-moved]').replaceChildren()")
+    newer = json.dumps(good | {"version": 2}).encode()
+    page.get_by_label("Import from a file").set_input_files(
+        {"name": "a.json", "mimeType": "application/json", "buffer": newer}
+    )
+    expect(page.get_by_text("This file comes from a newer version of this page.")).to_be_visible()
+    assert page.evaluate(STORED) == before
+    page.get_by_label("Import from a file").set_input_files(
+        {"name": "a.json", "mimeType": "application/json", "buffer": json.dumps(good).encode()}
+    )
+    expect(page.get_by_text("New photos: 1. Already here: 0.")).to_be_visible()
+
+
+def test_one_spot_is_renamed_and_deleted(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    seed(page, site, WARNED, QUIET, path=f"/spots/compare#{WARNED['id']}")
+    page.get_by_label("Your name for it").fill("Right shoulder")
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Right shoulder")
+    page.get_by_text("Delete this spot…").click()
+    expect(page.get_by_text("Delete “Right shoulder” and all its photos?")).to_be_visible()
+    page.get_by_role("button", name="Keep it", exact=True).click()
+    expect(page.get_by_text("Delete this spot…")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Yes, delete it").click()
+    expect(page.get_by_text("The spot is deleted from this device.")).to_be_visible()
+    expect(page.locator(".spot h3")).to_have_text(["Under the watch"])
+    assert [spot["name"] for spot in page.evaluate(STORED)] == ["Under the watch"]
+    page.goto(f"{site.url}/spots/compare#{WARNED['id']}")
+    expect(page.get_by_text("This spot is no longer here")).to_be_visible()
+
+
+def test_a_full_device_loses_nothing(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page()
+    seed(page, site, QUIET)
+    answer(page, site, photo, 0.8731)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Storage.overrideQuotaForOrigin", {"origin": site.url, "quotaSize": 1})
+    page.get_by_role("button", name="Keep in My spots").click()
+    page.get_by_role("button", name="Keep it on this device").click()
+    expect(page.get_by_text("Not kept: the storage is full")).to_be_visible()
+    assert [spot["name"] for spot in page.evaluate(STORED)] == ["Under the watch"]
+    devtools.send("Storage.overrideQuotaForOrigin", {"origin": site.url})
+    page.get_by_role("button", name="Keep it on this device").click()  # still there to try again
+    expect(page.get_by_text("Kept on this device")).to_be_visible()
+
+
+def test_where_storage_is_forbidden_a_sentence_says_so(
+    open_page: PageOpener, site: Site, photo: bytes
+) -> None:
+    page = open_page()
+    page.add_init_script(
+        """Object.defineProperty(window, "indexedDB", {
+          get() { throw new DOMException("", "SecurityError"); },
+        });"""
+    )
+    page.goto(f"{site.url}/spots")
+    expect(page.get_by_text("This browser keeps nothing")).to_be_visible()
+    answer(page, site, photo, 0.8731)
+    page.get_by_role("button", name="Keep in My spots").click()
+    expect(page.get_by_text("This browser keeps nothing")).to_be_visible()
+    expect(page.get_by_role("button", name="Print or save as PDF")).to_be_visible()
+
+
+def test_two_tabs_see_each_others_changes(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    seed(page, site, WARNED, QUIET)
+    other = page.context.new_page()
+    other.goto(f"{site.url}/spots/compare#{WARNED['id']}")
+    expect(other.get_by_role("heading", level=1)).to_have_text("Left shoulder")
+    other.get_by_label("A doctor has looked at it").check()
+    expect(card(page, "Left shoulder")).to_contain_text("Seen by a doctor.")
+    page.get_by_text("Delete all spots…").click()
+    page.get_by_role("button", name="Yes, delete all").click()
+    expect(other.get_by_text("This spot is no longer here")).to_be_visible()
+    assert page.evaluate(STORED) == []
+
+
+def test_a_later_version_takes_the_spots_over_and_an_older_tab_gives_way(
+    open_page: PageOpener, site: Site
+) -> None:
+    page = open_page()
+    seed(page, site, WARNED)
+    newer = page.context.new_page()
+    newer.route(
+        re.compile(r"migrations\.js$"),
+        lambda route: route.fulfill(body=NEXT_VERSION, content_type="text/javascript"),
+    )
+    newer.goto(f"{site.url}/spots")
+    expect(card(newer, "Left shoulder")).to_be_visible()
+    (stored,) = newer.evaluate(STORED)
+    assert [photo["note"] for photo in stored["photos"]] == ["taken over", "taken over"]
+    assert [photo["outcome"] for photo in stored["photos"]] == ["no_signs", "signs"]
+    expect(page.get_by_text("This page is older than your spots")).to_be_visible()
+    page.reload()  # still the older version: it must not harm what it does not know
+    expect(page.get_by_text("This page is older than your spots")).to_be_visible()
+    (again,) = newer.evaluate(STORED)
+    assert again == stored
+
+
+@pytest.mark.parametrize("colour_scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", ["phone", "desktop"])
+def test_axe_finds_nothing(open_page: PageOpener, site: Site, viewport: str, colour_scheme: str) -> None:
+    page = open_page(viewport, color_scheme=colour_scheme, reduced_motion="reduce")
+    seen = a_spot("Heel", kept(-9, "signs", 5), seen=[f"{day(-8)}T10:00:00Z"])
+    page.goto(f"{site.url}/spots")
+    expect(page.get_by_role("heading", name="No spots kept yet")).to_be_visible()
+    for path in (None, "/spots", f"/spots/compare#{WARNED['id']}"):
+        if path:
+            seed(page, site, WARNED, WATCHED, QUIET, seen, path=path)
+            expect(page.locator(".standing").first).to_be_visible()
+            page.locator(".confirm summary").click()
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    page.get_by_label("Slider").check()
+    assert Axe().run(page).violations_count == 0
+
+
+@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
+def test_nothing_is_cut_off_on_a_narrow_screen(open_page: PageOpener, site: Site, locale: str) -> None:
+    page = open_page(NARROW, locale=locale)
+    for path in ("/spots", f"/spots/compare#{WARNED['id']}"):
+        seed(page, site, WARNED, WATCHED, path=path)
+        expect(page.locator("html")).to_have_attribute("lang", locale)
+        expect(page.locator(".standing").first).to_be_visible()
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+def test_keeping_is_accessible(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page(reduced_motion="reduce")
+    answer(page, site, photo, 0.8731)
+    page.get_by_role("button", name="Keep in My spots").click()
+    expect(page.get_by_label("Your name for it")).to_be_focused()
+    assert Axe().run(page, "[data-keep]").violations_count == 0
+    page.get_by_role("button", name="Do not keep it").click()
+    expect(page.get_by_role("button", name="Keep in My spots")).to_be_focused()

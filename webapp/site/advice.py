@@ -1,0 +1,256 @@
+"""What stands at the top of an answer: the outcome, what to do and by when.
+
+Words of everyday life, never a diagnosis as headline, never an all-clear. All functions need a request: they
+translate into its language.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from babel.lists import format_list
+from flask import url_for
+from flask_babel import get_locale
+from markupsafe import Markup
+
+from webapp.answer.assessment import Answers, Assessment, Caution, Outcome, Urgency
+from webapp.site.figures import Frequencies
+from webapp.site.formats import day_and_month
+from webapp.site.languages import gettext as _
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The headline of an answer: its verdict, what to do, and what it means."""
+
+    verdict: str
+    call: str
+    lead: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One numbered piece of advice."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Why the answer or its time is not the one of the photo alone."""
+
+    title: str
+    text: str
+
+
+def within(urgency: Urgency) -> str:
+    """Says an advised time in words."""
+    words: dict[Urgency, str] = {
+        Urgency.ONE_WEEK: _("within one week"),
+        Urgency.TWO_WEEKS: _("within two weeks"),
+        Urgency.FOUR_WEEKS: _("within four weeks"),
+    }
+    return words[urgency]
+
+
+def banner(assessment: Assessment, frequencies: Frequencies | None) -> Banner:
+    """Says the outcome.
+
+    Args:
+        assessment: The answer.
+        frequencies: What the test tells about this answer; ``None`` if nobody has measured it.
+    """
+    outcome, urgency = assessment.outcome, assessment.urgency
+    if outcome is Outcome.SIGNS:
+        return Banner(
+            _("Signs of skin cancer detected."),
+            _("See a doctor %(within)s.", within=within(urgency)),
+            _right(frequencies)
+            or _("The model found something in this photo that it has often seen in skin cancer."),
+        )
+    if outcome is Outcome.UNSURE:
+        lead = _caution(assessment.cautions[0]) if assessment.cautions else _cannot_rule_out(frequencies)
+        return Banner(_("Unsure:"), _("have it looked at %(within)s.", within=within(urgency)), lead)
+    if outcome is Outcome.NO_SIGNS:
+        missed = (
+            _(
+                "In our test the model missed %(missed)s of 100 skin cancers.",
+                missed=frequencies.cancers.no_signs,
+            )
+            if frequencies
+            else _("Nobody has measured how many cancers this model misses.")
+        )
+        return Banner(
+            _("No signs of skin cancer detected."),
+            _("Know when to go anyway."),
+            _("This does not rule it out.") + f" {missed}",
+        )
+    return Banner(
+        _("This photo cannot be judged."),
+        _("Please take a new one."),
+        _("Any answer would be a guess, so we give none. This says nothing about your spot, good or bad."),
+    )
+
+
+def _right(frequencies: Frequencies | None) -> str:
+    if frequencies is None or frequencies.right is None:
+        return ""
+    text: str
+    if frequencies.right > 50:
+        text = _(
+            "In our test, most spots with this answer were skin cancer or an early form: %(right)s of 100.",
+            right=frequencies.right,
+        )
+    else:
+        text = _(
+            "In our test, %(right)s of 100 spots with this answer were skin cancer or an early form.",
+            right=frequencies.right,
+        )
+    return text
+
+
+def _cannot_rule_out(frequencies: Frequencies | None) -> str:
+    measured = _right(frequencies) or _("Have it looked at, even if it does not worry you.")
+    text: str = _("We cannot rule out skin cancer.") + f" {measured}"
+    return text
+
+
+def _caution(caution: Caution) -> str:
+    words: dict[Caution, str] = {
+        Caution.UNUSUAL: _("This photo differs from those we were tested on. So we do not say “no signs”."),
+        Caution.SMALL_SPOT: _("The spot is small in this photo. So we do not say “no signs”."),
+        Caution.DETAILS: _(
+            "The chance of cancer is low only with your age, sex and place. From the photo alone it is "
+            "higher. So we do not say “no signs”."
+        ),
+        Caution.SYMPTOMS: _("You told us something that a doctor should look at, whatever the photo shows."),
+    }
+    return words[caution]
+
+
+def number_note(assessment: Assessment) -> Notice | None:
+    """Says why the number and the answer do not say the same; ``None`` where they do."""
+    if not assessment.cautions:
+        return None
+    unreliable = _("Do not rely on this number.")
+    notes = {
+        Caution.UNUSUAL: Notice(
+            unreliable,
+            _("The photo is unlike those it was measured on, so the limits below may not hold for it."),
+        ),
+        Caution.SMALL_SPOT: Notice(
+            unreliable, _("The spot is small in this photo, so the model saw few of its details.")
+        ),
+        Caution.DETAILS: Notice(
+            _("This number is not the whole answer."),
+            _("We say “no signs” only if it is low with and without age, sex and place."),
+        ),
+        Caution.SYMPTOMS: Notice(
+            _("This number is not the whole answer."), _("It leaves out what you ticked.")
+        ),
+    }
+    return notes[assessment.cautions[0]]
+
+
+def notice(assessment: Assessment, answers: Answers) -> Notice | None:
+    """Says what made the answer more urgent than the photo alone; ``None`` if nothing did."""
+    if answers.any:
+        return Notice(_("Your answers count."), _answers_told(assessment, answers))
+    if assessment.outcome is Outcome.UNSURE and assessment.looks_like_melanoma:
+        return Notice(
+            _("Two weeks, not four."),
+            _("The spot has something of a melanoma, the most dangerous skin cancer. So go sooner."),
+        )
+    return None
+
+
+def _answers_told(assessment: Assessment, answers: Answers) -> str:
+    told = (
+        (answers.changed, _("has changed in size, shape or colour")),
+        (answers.symptoms, _("bleeds, itches or does not heal")),
+        (answers.different, _("looks unlike your other spots")),
+    )
+    facts = format_list([fact for ticked, fact in told if ticked], locale=get_locale())
+    text: str
+    if assessment.raised_by_answers:
+        text = _(
+            "The model saw no signs in the photo. But you told us that the spot %(facts)s. "
+            "So we say: have it looked at.",
+            facts=facts,
+        )
+    elif assessment.outcome is Outcome.CANNOT_JUDGE:
+        text = _(
+            "You told us that the spot %(facts)s. Have it looked at %(within)s, whatever a photo shows.",
+            facts=facts,
+            within=within(assessment.urgency),
+        )
+    else:
+        text = _(
+            "You told us that the spot %(facts)s. So go sooner than for the photo alone: %(within)s.",
+            facts=facts,
+            within=within(assessment.urgency),
+        )
+    return text
+
+
+def steps(assessment: Assessment, due: date | None) -> tuple[Step, ...]:
+    """Says what to do now, most important first. Empty where no visit is advised for this answer.
+
+    Args:
+        assessment: The answer.
+        due: By when a doctor should look at the spot.
+    """
+    outcome = assessment.outcome
+    if due is None or outcome is Outcome.CANNOT_JUDGE:
+        return ()
+    day = {"day": day_and_month(due)}
+    call = _("Call your doctor or a skin doctor.")
+    take_along = Step(
+        _("Take this page with you"),
+        Markup(_('<a href="#keep">Print it or keep it</a> before you leave. We keep no copy.')),
+    )
+    sooner = Step(
+        _("Ask sooner if it changes"), _("A lower number in a second photo does not cancel the visit.")
+    )
+    if outcome is Outcome.SIGNS:
+        say = _("Say: “I have a spot that needs a check for skin cancer.”")
+        alone = Step(_("Leave the spot alone"), _("Do not cut, burn or treat it."))
+        return (Step(Markup(_("Book a visit by %(day)s")) % day, f"{call} {say}"), take_along, alone, sooner)
+    say = _("Say: “I have a spot that I would like you to check.”")
+    if Caution.SMALL_SPOT in assessment.cautions:
+        again = Step(
+            _("Send it again, larger"),
+            Markup(
+                _(
+                    '<a href="%(start)s">Take or choose the photo again</a>, and put the spot so that it '
+                    "fills about half of the frame. Without a frame: go closer."
+                )
+            )
+            % {"start": url_for("views.start")},
+        )
+        if Caution.SYMPTOMS not in assessment.cautions:  # which no photo can take back
+            return (again, Step(Markup(_("Or book a visit by %(day)s")) % day, f"{call} {say}"), take_along)
+        return (Step(Markup(_("Book a visit by %(day)s")) % day, f"{call} {say}"), again, take_along)
+    return (Step(Markup(_("Book a visit by %(day)s")) % day, f"{call} {say}"), take_along, sooner)
+
+
+def look_again(day: date) -> Markup:
+    """Says when to look at a harmless-looking spot again."""
+    return Markup(_("Look again by %(day)s, from the same distance, in the same light, and compare.")) % {
+        "day": day_and_month(day)
+    }
+
+
+def another_spot(outcome: Outcome) -> str:
+    """Says what a further photo can change."""
+    text: str
+    if outcome is Outcome.SIGNS:
+        text = _(
+            "A second photo of the same spot cannot cancel this answer. "
+            "Keep your visit, whatever another photo says."
+        )
+    elif outcome is Outcome.UNSURE:
+        text = _("You can send a photo of a different spot. This answer stays as it is.")
+    else:
+        text = _("Each photo is looked at on its own. Send one spot at a time.")
+    return text

@@ -1,0 +1,153 @@
+"""Up to 16 photos at once, for a clinic or a teacher: a table with small pictures, and the same as CSV."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from flask import Request
+from flask_babel import format_decimal
+
+from webapp.answer.assessment import Assessment, Outcome, Urgency
+from webapp.answer.diagnose import examine, read_photo
+from webapp.answer.messages import PHOTO_MESSAGES
+from webapp.answer.record import COLUMNS, Record, csv_row
+from webapp.api.question import MAX_PHOTOS, AskedPhoto, read_question
+from webapp.config import Settings, current_settings
+from webapp.model.bundle import Bundle
+from webapp.model.predictor import Predictor
+from webapp.photo import overlay
+from webapp.photo.imaging import PhotoError, centre_square
+from webapp.photo.overlay import Picture
+from webapp.site import wording
+from webapp.site.formats import Percent
+from webapp.site.forms import NoPhoto
+from webapp.site.languages import gettext as _
+
+THUMBNAIL_SIDE: Final = 192  # pixels; twice its width in the table, about 8 kB
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that begins like this is run as a formula by spreadsheets; a file can be named so by anybody."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What came of one photo: its record, and for one that could be read its picture and assessment."""
+
+    record: Record
+    thumbnail: Picture | None = None
+    assessment: Assessment | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One photo in the table; ``css_class`` is its outcome's, and empty where it could not be read."""
+
+    name: str
+    thumbnail: Picture | None
+    css_class: str
+    answer: str
+    chance: Percent | None
+    advice: str
+
+
+@dataclass(frozen=True)
+class SeveralPage:
+    """The form, with the answers for the photos that were sent last; ``error`` is a sentence or empty."""
+
+    max_photos: int
+    max_size: str
+    error: str = ""
+    rows: tuple[Row, ...] = ()
+    csv: str = ""
+    model_version: str = ""
+
+
+def read_photos(request: Request) -> tuple[AskedPhoto, ...]:
+    """Reads the form: the API's question, except that a form without a choice sends an empty file.
+
+    Raises:
+        PhotoError: There is no photo, or there are too many.
+    """
+    if not any(upload.filename for upload in request.files.getlist("photo")):
+        raise NoPhoto
+    return read_question(request)
+
+
+def look(predictor: Predictor, photos: Sequence[AskedPhoto], settings: Settings) -> Iterator[Looked]:
+    """Looks at one photo after the other, and keeps of each but a small picture."""
+    version = predictor.bundle.contract.version
+    for asked in photos:
+        name = asked.upload.filename or ""
+        try:
+            photo = read_photo(asked.upload.stream, settings, asked.box)
+        except PhotoError as error:
+            sentence = PHOTO_MESSAGES[error.code].sentence
+            yield Looked(Record.unreadable(name, sentence, version), error=error.code)
+            continue
+        assessment = examine(predictor, photo, asked.answers, asked.box, asked.details)
+        seen = photo.on_image(asked.box) or centre_square(*photo.image.size)
+        thumbnail = overlay.shown_photo(photo.image, seen, THUMBNAIL_SIDE)
+        yield Looked(Record.of(name, assessment, version), thumbnail, assessment)
+
+
+def empty_page(error: PhotoError | None = None) -> SeveralPage:
+    """Prepares the form, with what was wrong with what was sent."""
+    size = format_decimal(current_settings().max_upload_bytes / 1e6, "#,##0.#")
+    sentence = _(PHOTO_MESSAGES[error.code].sentence) if error else ""
+    return SeveralPage(MAX_PHOTOS, f"{size}\N{NO-BREAK SPACE}MB", sentence)
+
+
+def answers_page(looked: Sequence[Looked], bundle: Bundle) -> SeveralPage:
+    """Prepares the table and its CSV file."""
+    return replace(
+        empty_page(),
+        rows=tuple(_row(each, bundle) for each in looked),
+        csv=_csv_address(each.record for each in looked),
+        model_version=bundle.contract.version,
+    )
+
+
+def _row(looked: Looked, bundle: Bundle) -> Row:
+    name, assessment = looked.record.path or "", looked.assessment
+    if assessment is None:
+        message = PHOTO_MESSAGES[looked.error]
+        return Row(name, None, "", _(message.title), None, _(message.sentence))
+    answers = {
+        Outcome.SIGNS: _("Signs of skin cancer detected."),
+        Outcome.UNSURE: _("Unsure: have it looked at."),
+        Outcome.NO_SIGNS: _("No signs of skin cancer detected."),
+        Outcome.CANNOT_JUDGE: _("This photo cannot be judged."),
+    }
+    advice = {
+        Urgency.ONE_WEEK: _("Show it to a doctor within one week."),
+        Urgency.TWO_WEEKS: _("Show it to a doctor within two weeks."),
+        Urgency.FOUR_WEEKS: _("Show it to a doctor within four weeks."),
+        Urgency.WATCH: _("This is not an all-clear. Look again in four weeks, sooner if it changes."),
+        Urgency.NONE: " ".join(
+            f"{check.title}. {check.remedy}"
+            for check in wording.checks(assessment.reasons, bundle.contract.gate)
+            if check.failed
+        ),
+    }
+    outcome = assessment.outcome
+    judged = outcome is not Outcome.CANNOT_JUDGE
+    return Row(
+        name,
+        looked.thumbnail,
+        outcome.replace("_", "-"),
+        answers[outcome],
+        Percent(assessment.malignancy) if judged else None,
+        advice[assessment.urgency],
+    )
+
+
+def _csv_address(records: Iterator[Record]) -> str:
+    """Returns the CSV file of the command line as an address: nothing of it stays here to be fetched."""
+    lines = [csv_row(COLUMNS)]
+    for record in records:
+        name = record.path or ""
+        lines.append(replace(record, path=f"'{name}" if name.startswith(_FORMULA) else name).to_csv())
+    # With the mark that spreadsheets need to read letters beyond ASCII.
+    content = base64.b64encode("".join(lines).encode("utf-8-sig")).decode()
+    return f"data:text/csv;charset=utf-8;base64,{content}"
