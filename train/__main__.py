@@ -15,10 +15,12 @@ from train.steps.commands import (
     all_steps,
     average,
     calibrate,
+    copies,
     download,
     embed,
     evaluate,
     export,
+    fine_tune,
     fit,
     leak,
     report,
@@ -33,8 +35,11 @@ The steps in order, each reading what the one before it wrote:
 
   download    fetch HAM10000 from Harvard Dataverse (3 GB) into --to
   split       write the lesion-disjoint split; the committed one is used as it is
+  copies      pictures under two names, of which none may teach and measure; the committed list is used
   embed       features of every photo by a large frozen network (needs PyTorch, see train/README.md)
-  teach       what teachers say of photos that they had not seen: fit's --targets, which are committed
+  teach       what teachers say of photos that they had not seen: fit's --targets, which are committed;
+              and how good they are where a whole collection was left out
+  fine-tune   where there is a GPU, instead of embed and teach: teachers whose own layers learn
   fit         train a network into --run; --resume goes on after an interruption
   average     mean of the weights of runs that differ in their seed (not part of "all")
   calibrate   choose temperature, weights and thresholds on validation
@@ -52,7 +57,22 @@ example: a network from the start
   python -m train all --data data/ham10000 --run runs/lite0 --bundle webapp/bundle
 """
 
-STEPS = (download, split, embed, teach, fit, average, calibrate, export, evaluate, leak, report, all_steps)
+STEPS = (
+    download,
+    split,
+    copies,
+    embed,
+    teach,
+    fine_tune,
+    fit,
+    average,
+    calibrate,
+    export,
+    evaluate,
+    leak,
+    report,
+    all_steps,
+)
 FAILURES = (DatasetError, DownloadError, SplitError, BundleError, FitError, ExportError)
 
 

@@ -22,6 +22,8 @@ FOLDS: Final = 5
 # malignancy AUC or .02 of that on a collection left out.
 REGULARISATION: Final = 1e-3
 ITERATIONS: Final = 60
+NEVER: Final = -1000.0
+"""The logit of a class that a teacher was not shown."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,20 @@ def fit_regression(features: np.ndarray, classes: np.ndarray) -> Regression:
 
     Args:
         features: ``float32 (count, channels)``.
-        classes: ``int (count,)``, each of the seven at least once.
+        classes: ``int (count,)``, at least two of the seven; the chance of one that is not there is 0.
     """
     centre, scale = features.mean(axis=0), features.std(axis=0) + 1e-3
-    weights = np.bincount(classes, minlength=len(CLASSES))[classes] ** -0.5
+    counts = np.bincount(classes, minlength=len(CLASSES))[classes] ** -0.5
     model = LogisticRegression(C=REGULARISATION, max_iter=ITERATIONS, tol=1e-3)
-    model.fit((features - centre) / scale, classes, sample_weight=weights / weights.mean())
-    if len(model.classes_) != len(CLASSES):
-        raise DatasetError("a teacher needs photos of all seven diagnoses in each fold")
-    return Regression(centre, scale, model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32))
+    model.fit((features - centre) / scale, classes, sample_weight=counts / counts.mean())
+    channels = features.shape[1]
+    weights, bias = np.zeros((channels, len(CLASSES)), np.float32), np.full(len(CLASSES), NEVER, np.float32)
+    if len(model.classes_) > 2:
+        weights[:, model.classes_], bias[model.classes_] = model.coef_.T, model.intercept_
+    else:  # scikit-learn keeps one row for two classes: that of the second
+        weights[:, model.classes_[1]] = model.coef_[0]
+        bias[model.classes_] = 0, model.intercept_[0]
+    return Regression(centre, scale, weights, bias)
 
 
 def fold_of(record: Record) -> int:
@@ -78,6 +85,9 @@ def cross_fitted(
 
     Returns:
         By ``image_id`` the chances of the seven classes, ``float32 (7,)``.
+
+    Raises:
+        DatasetError: A fold's teacher would not see all seven diagnoses.
     """
     learned = [record for subset in taught for record in subset.records if record.image_id in features]
     others = [record for subset in untaught for record in subset.records if record.image_id in features]
@@ -88,6 +98,8 @@ def cross_fitted(
     answers = np.zeros((len(learned), len(CLASSES)), np.float32)
     means = np.zeros((len(others), len(CLASSES)), np.float32)
     for fold in range(FOLDS):
+        if len(set(classes[folds != fold])) < len(CLASSES):
+            raise DatasetError("a teacher needs photos of all seven diagnoses in each fold")
         teacher = fit_regression(shown[folds != fold], classes[folds != fold])
         answers[folds == fold] = teacher.probabilities(shown[folds == fold])
         if unshown:

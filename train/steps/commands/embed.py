@@ -12,8 +12,8 @@ def add_parser(steps: Steps) -> None:
         "embed",
         help="what a large frozen network sees in each photo, for the step teach",
         description="Writes the features of photos by CLIP ViT-B/16 (train/README.md has what it needs): "
-        "about 10 photos a second on two cores, 1,000 on a GPU; it says which before it starts, and goes on where "
-        "it stopped.",
+        "about 10 photos a second on two cores, 1,000 on a GPU; it says which before it starts, and goes on "
+        "where it stopped.",
     )
     step.add_argument("--images", type=Path, nargs="+", required=True, help="collections, as zips or folders")
     step.add_argument("--features", type=Path, required=True, help="the folder to write")
