@@ -28,7 +28,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Which exact packages, with their hashes: after a change of a requirements*.in.
+# Which exact packages, with their hashes: after a change of a list in pyproject.toml.
 lock: $(VENV)/.dev
 	$(BIN)/python scripts/lock.py
 

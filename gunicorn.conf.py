@@ -12,6 +12,7 @@ from typing import Any
 
 from webapp.config import Settings
 from webapp.model.predictor import INTERPRETERS
+from webapp.server.addresses import addresses
 from webapp.server.metrics import FOLDER
 from webapp.server.waiting_room import RETRY_AFTER
 
@@ -21,7 +22,7 @@ SWITCH_SECONDS = 0.0005
 
 _settings = Settings.from_environ()
 
-bind = f"0.0.0.0:{_settings.port}"
+bind = addresses(_settings.port)
 workers = _settings.web_concurrency
 worker_class = "webapp.server.worker.CollectingWorker"
 control_socket_disable = True  # nobody controls it from outside, and the home folder may be read-only
@@ -61,6 +62,12 @@ def on_exit(server: Any) -> None:
     """Takes away the folder in which the workers counted."""
     if _settings.metrics:
         shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Sets apart what master and worker share: the worker's collector would write to it, and so copy it."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_fork(server: Any, worker: Any) -> None:

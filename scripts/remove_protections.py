@@ -249,6 +249,34 @@ PROTECTIONS: Final = (
         "tests/webapp/server/test_security.py",
     ),
     Protection(
+        "the form's own origin",
+        "webapp/server/security.py",
+        "    app.before_request(require_own_origin)\n",
+        "",
+        "tests/webapp/server/test_security.py::test_over_https_the_form_must_come_from_this_site",
+    ),
+    Protection(
+        "a frame in another picture",
+        "webapp/site/forms.py",
+        "if self.crop and self.drawn.data and self.drawn.data !=",
+        "if False and self.drawn.data !=",
+        "tests/webapp/site/test_views.py",
+    ),
+    Protection(
+        "what was drawn is what is sent",
+        "static/js/start.js",
+        "  formData.set(source.name, drawn.file);\n",
+        "",
+        "tests/browser/test_framed.py",
+    ),
+    Protection(
+        "forms of a million fields",
+        "webapp/server/form_parser.py",
+        "if content_length is None or content_length > limit:",
+        "if False:",
+        "tests/webapp/server/test_security.py::test_a_form_of_a_million_fields_takes_no_memory",
+    ),
+    Protection(
         "fields without a name",
         "webapp/server/security.py",
         "if None in request.form or None in request.files:",
@@ -258,7 +286,7 @@ PROTECTIONS: Final = (
     Protection(
         "referrers that are no address",
         "webapp/server/security.py",
-        'for address in (request.referrer or "", f"https://{request.host}/"):',
+        'for address in (request.referrer or "", origin, f"https://{request.host}/"):',
         "for address in ():",
         "tests/webapp/server/test_security.py::test_odd_requests_are_no_500",
     ),
@@ -573,16 +601,23 @@ PROTECTIONS: Final = (
     Protection(
         "stalled uploads are cut off",
         "webapp/server/worker.py",
-        "if now - arrival.latest > patience or now - arrival.started > self.upload_seconds:",
+        "if now - arrival.latest > patience or self.is_slow(arrival, now - arrival.started):",
         "if False:",
         "tests/webapp/server/test_worker.py",
     ),
     Protection(
         "a body's deadline",
         "webapp/server/worker.py",
-        " or now - arrival.started > self.upload_seconds:",
+        " or self.is_slow(arrival, now - arrival.started):",
         ":",
         "tests/webapp/server/test_worker.py",
+    ),
+    Protection(
+        "a pace that is too slow",
+        "webapp/server/worker.py",
+        "return arrival.came < self.upload_rate * (seconds - FIRST_MINUTE)",
+        "return False",
+        "tests/webapp/server/test_worker.py::test_who_keeps_sending_is_let_go_on",
     ),
     Protection(
         "headers without end",
@@ -635,7 +670,7 @@ PROTECTIONS: Final = (
     ),
     Protection(
         "credentials that cannot be read",
-        "webapp/api/routes.py",
+        "webapp/server/keys.py",
         'request.headers.get("Authorization", "").partition(" ")',
         'str(request.authorization or "").partition(" ")',
         "tests/webapp/server/test_security.py::test_odd_requests_are_no_500",
@@ -674,6 +709,34 @@ PROTECTIONS: Final = (
         "--strict --disable-pip --require-hashes -r requirements.txt",
         "--disable-pip --require-hashes -r requirements.txt",
         "tests/test_requirements.py",
+    ),
+    Protection(
+        "no metrics unless asked for",
+        "webapp/server/metrics.py",
+        "    if not settings.metrics:\n        return\n",
+        "",
+        "tests/webapp/server/test_metrics.py",
+    ),
+    Protection(
+        "key of the metrics",
+        "webapp/server/metrics.py",
+        "if key is not None and not sent_one_of([key]):",
+        "if False:",
+        "tests/webapp/server/test_metrics.py",
+    ),
+    Protection(
+        "file names as formulas",
+        "webapp/site/several.py",
+        "name.startswith(_FORMULA)",
+        "False",
+        "tests/webapp/site/test_several.py",
+    ),
+    Protection(
+        "several photos counted one by one",
+        "webapp/site/views.py",
+        "    count_photos(len(photos))\n",
+        "",
+        "tests/webapp/site/test_several.py",
     ),
 )
 

@@ -66,6 +66,12 @@ def ends(signs: float, unsure: float, no_signs: float, cannot_judge: float = 0.0
     return {outcome: figure(share) for outcome, share in shares.items()}
 
 
+def group(images: int, cancers: int) -> dict[str, Any]:
+    """Makes the figures of a group of photos, as in ``metrics.json``."""
+    shares = {name: figure(0.8) for name in ("malignancy_auc", "sensitivity", "specificity")}
+    return {"images": images, "cancers": cancers, **shares}
+
+
 METRICS: Final[Mapping[str, Any]] = {
     "model_version": "9.9.9",
     "test": {
@@ -92,7 +98,7 @@ METRICS: Final[Mapping[str, Any]] = {
         },
         "outcomes": {"cancer": ends(0.82, 0.13, 0.05), "harmless": ends(0.1, 0.195, 0.7, 0.005)},
         "groups": {
-            "sex": {"male": {"images": 800, "cancers": 200}, "unknown": {"images": 703, "cancers": 100}}
+            "sex": {"male": group(800, 200), "unknown": group(703, 100)},
         },
     },
     "phone": {
@@ -104,7 +110,7 @@ METRICS: Final[Mapping[str, Any]] = {
             "unsure": {"threshold": 0.03, "sensitivity": figure(0.93), "specificity": figure(0.4)},
         },
         "outcomes": {"cancer": ends(0.78, 0.15, 0.07), "harmless": ends(0.4, 0.2, 0.4)},
-        "groups": {"sex": {"female": {"images": 2298, "cancers": 1149}}},
+        "groups": {"sex": {"female": group(2298, 1149)}},
         "skin_types": {
             "1-2": {"images": 1200, "malignancy_auc": figure(0.81)},
             "3-4": {"images": 300, "malignancy_auc": figure(0.78)},
@@ -148,6 +154,9 @@ class FixedPredictor:
     def __init__(self, prediction: Prediction, bundle: Bundle | None = None) -> None:
         self.bundle = bundle or made_bundle()
         self.prediction = prediction
+
+    def use_cores(self, cores: int) -> None:
+        pass
 
     def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
         self.seen = image, box

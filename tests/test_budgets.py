@@ -121,7 +121,9 @@ def test_the_network_runs_once_a_photo(
     assert len(runs) == 1
 
 
-@pytest.mark.parametrize("path", ["/", "/about", "/api", "/several", "/nothing", "the answer"])
+@pytest.mark.parametrize(
+    "path", ["/", "/about", "/api", "/several", "/spots", "/spots/compare", "/nothing", "the answer"]
+)
 def test_pages_are_light(client: FlaskClient, photo: bytes, path: str) -> None:
     if path == "the answer":
         body, content_type = multipart(photo, csrf_token=token(client))

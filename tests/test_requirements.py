@@ -1,9 +1,12 @@
 """What is installed is exactly what was looked at."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from scripts.lock import LISTS, comment_above
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,11 +22,15 @@ def test_every_package_is_pinned_and_has_its_hashes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-train", "requirements-dev"])
 def test_what_is_asked_for_is_what_is_locked(name: str) -> None:
-    asked = re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / f"{name}.in").read_text(), re.M)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = (project | project["optional-dependencies"])[LISTS[name]]
     locked = (ROOT / f"{name}.txt").read_text()
     assert asked
-    for package, version in asked:
-        assert re.search(rf"^{package}=={re.escape(version)} ", locked, re.M), package
+    for line in asked:
+        pinned = re.match(r"([\w.-]+)==([\w.]+)(?=;|$)", line)
+        assert pinned, line
+        assert re.search(rf"^{pinned[1]}=={re.escape(pinned[2])} ", locked, re.M), line
+    assert locked.startswith(comment_above(LISTS[name])), "why these, for whoever reads the file"
 
 
 def test_make_installs_by_hash() -> None:

@@ -1,10 +1,15 @@
 """``flask --app wsgi predict``: the same answer for files and folders."""
 
+import io
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 from flask import Blueprint
@@ -17,11 +22,13 @@ from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.answer.record import COLUMNS, Record, csv_row
 from webapp.config import Settings, current_settings
 from webapp.model.predictor import Predictor, current_predictor
+from webapp.photo.files import find_photos
 from webapp.photo.imaging import PhotoError
 
 bp = Blueprint("cli", __name__, cli_group=None)
 
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif"})
+ENDED_EARLY: Final = 3  # exit status; 1 is for photos that cannot be read, 2 for wrong usage
+INTERRUPTED: Final = 130  # as shells have it
 
 
 @bp.cli.command("predict")
@@ -41,28 +48,64 @@ def predict(paths: tuple[Path, ...], output: str, age: int | None, sex: str | No
     """Look for signs of skin cancer in photos.
 
     PATHS are photos, and folders whose photos are taken in sorted order, those of their
-    subfolders too. The confidence is the estimated chance of cancer, and for "No signs" the
+    subfolders too. What is in a file decides, not its name; what is left out is named on
+    standard error. The confidence is the estimated chance of cancer, and for "No signs" the
     chance that it is none. A photo that cannot be read gets a record with its error, and the
-    exit status is 1. Age, sex and place hold for all photos, move the chance of cancer up or
-    down, and may be left out. This is not a diagnosis and not a medical device.
+    exit status is 1; a batch that ends early says so, with 3. Age, sex and place hold for all
+    photos, move the chance of cancer up or down, and may be left out. This is not a diagnosis
+    and not a medical device.
     """
     from tqdm import tqdm  # here, not above: the web app never shows a progress bar
 
-    total = sum(1 for _ in find_photos(paths))
+    write_utf8()
+    unread: list[Path] = []
+
+    def skip(path: Path, reason: str) -> None:
+        click.echo(f"Skipped: {click.format_filename(path)} ({reason})", err=True)
+        if path.is_dir() and not path.is_symlink():
+            unread.append(path)
+
+    total = sum(1 for _ in find_photos(paths, skip))
     if total == 0:
         raise click.UsageError("There is no photo in these folders.")
     write = {"text": _text_of_many if total > 1 else _text, "json": _json, "csv": Record.to_csv}[output]
-    if output == "csv":
-        sys.stdout.write(csv_row(COLUMNS))
     predictor, settings = current_predictor(), current_settings()
     details = Details(age, Sex(sex) if sex else None, Site(site) if site else None)
-    failed = False
-    # disable=None: no bar where standard error is no terminal.
-    for path in tqdm(find_photos(paths), total=total, unit="photo", leave=False, delay=1, disable=None):
-        record = predict_file(path, predictor, settings, details)
-        failed = failed or record.error is not None
-        tqdm.write(write(record), file=sys.stdout, end="")  # takes the bar away while it writes
+    failed, done = bool(unread), 0
+    try:
+        if output == "csv":
+            sys.stdout.write(csv_row(COLUMNS))
+        with closing(predict_files(find_photos(paths), predictor, settings, details)) as records:
+            # disable=None: no bar where standard error is no terminal.
+            for record in tqdm(records, total=total, unit="photo", leave=False, delay=1, disable=None):
+                tqdm.write(write(record), file=sys.stdout, end="")  # takes the bar away while it writes
+                sys.stdout.flush()  # whatever ends the batch early: what was answered is there
+                failed, done = failed or record.error is not None, done + 1
+    except (Exception, KeyboardInterrupt) as error:
+        end_early(error, done, total)
     sys.exit(1 if failed else 0)
+
+
+def write_utf8() -> None:
+    """Lets everything be written, whatever letters a name has and whatever the terminal or a file expects."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def end_early(error: BaseException, done: int, total: int) -> NoReturn:
+    """Says that a batch has ended before its last photo, and why; the exit status says so, too."""
+    if isinstance(error, BrokenPipeError):
+        reason, status = "nobody reads the answers any more", ENDED_EARLY
+        with suppress(OSError, ValueError):  # Python writes what is left at its end, and would fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif isinstance(error, KeyboardInterrupt):
+        reason, status = "stopped", INTERRUPTED
+    else:
+        reason, status = f"{type(error).__name__}: {error}", ENDED_EARLY
+    with suppress(OSError):
+        click.echo(f"Ended early, after {done} of {total} photos: {reason}.", err=True)
+    sys.exit(status)
 
 
 @bp.cli.command("check-bundle")
@@ -73,19 +116,27 @@ def check_bundle() -> None:
     click.echo(f"The model, version {predictor.bundle.contract.version}, is complete and answers.")
 
 
-def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yields the files among the paths whatever they are, and from folders all photos in sorted order."""
-    for path in paths:
-        if path.is_dir():
-            yield from find_photos(child for child in sorted(path.iterdir()) if _is_wanted(child))
-        else:
-            yield path
+def predict_files(
+    paths: Iterable[Path], predictor: Predictor, settings: Settings, details: Details = NO_DETAILS
+) -> Generator[Record, None, None]:
+    """Makes the records of files on all cores, in the order of the files.
 
-
-def _is_wanted(child: Path) -> bool:
-    if child.is_dir():
-        return not child.is_symlink()  # it may lead back to where we are
-    return child.suffix.lower() in SUFFIXES
+    Decoding and the network let go of the interpreter's lock. Never more than two photos a core are ahead of
+    the one that is written, so that a folder of any size takes the same memory.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    predictor.use_cores(cores)
+    waiting: deque[Future[Record]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        try:
+            for path in paths:
+                waiting.append(pool.submit(predict_file, path, predictor, settings, details))
+                if len(waiting) > cores:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def predict_file(

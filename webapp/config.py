@@ -13,7 +13,7 @@ from limits import parse_many
 
 from webapp.photo.limits import MAX_PIXELS
 
-_HOST: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?")
+_HOST: Final = re.compile(r"(\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]+)?")
 
 
 class ConfigError(click.ClickException):
@@ -45,8 +45,8 @@ def _port(text: str) -> int:
 
 
 def _seconds(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 600):
-        raise ValueError("must be a whole number of seconds from 1 to 600")
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 3600):
+        raise ValueError("must be a whole number of seconds from 1 to 3600")
     return int(text)
 
 
@@ -141,10 +141,22 @@ class Settings:
         "photos of one worker that may wait for the model; one more is answered 503 at once",
     )
     upload_seconds: int = _setting(
-        "FLASK_UPLOAD_SECONDS", 60, _seconds, "a request that is not complete by then is cut off"
+        "FLASK_UPLOAD_SECONDS",
+        900,  # what the page sends, 3 MB at most, comes through a village's 4 kB/s in 750
+        _seconds,
+        "a request that is not complete by then is cut off",
+    )
+    upload_rate: int = _setting(
+        "FLASK_UPLOAD_RATE",
+        3_000,
+        _whole_number,
+        "so is one that brings fewer bytes a second than this, on average after its first minute",
     )
     stall_seconds: int = _setting(
-        "FLASK_STALL_SECONDS", 10, _seconds, "so is one of which nothing came for so long"
+        "FLASK_STALL_SECONDS",
+        20,  # a phone that changes from one cell to the next sends nothing for 10
+        _seconds,
+        "so is one of which nothing came for so long",
     )
     ratelimit_enabled: bool = _setting(
         "FLASK_RATELIMIT_ENABLED", True, _switch, "false switches the limit on photos off"

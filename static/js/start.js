@@ -4,12 +4,13 @@
 import { showAgain } from "./again.js";
 import { watchPhoto } from "./check.js";
 import { offerLive } from "./live.js";
-import { draw, shrink, toJpeg } from "./picture.js";
+import { draw, redraw, toJpeg } from "./picture.js";
 
 const PREVIEW_SIDE = 640; // pixels; also what the server is asked with where the spot is
 const CROP_SIDE = 1280; // sharp enough when it is zoomed
 const SMALLEST_FRAME = 65; // pixels of the photo; a part below 64 cannot be judged
 const PATIENCE = 2000; // milliseconds for the server's proposal
+const ASLEEP = 10_000; // milliseconds without a tick: the phone slept, and its connections are gone
 
 const form = document.querySelector("[data-photo-form]");
 const zone = form.querySelector(".drop-zone");
@@ -19,13 +20,13 @@ const inputs = [form.elements.photo, form.elements.camera];
 zone.dataset.idle = label.textContent;
 button.dataset.idle = button.textContent;
 let latest; // the photo chosen last: a slow earlier one must not overwrite it
-let sent; // the width and height of what will be sent
+let source; // the input that holds it
+let drawn; // what is sent instead of it, with its width and height, once it is there
 let framed; // returns the crop's edges as shares of the photo, once there is one
 
-const checkLater = watchPhoto(form, () => latest && sent && {
-  file: inputs.find((input) => input.files.length).files[0],
-  ...sent,
-  box: framed ? pixels(framed(), sent) : null,
+const checkLater = watchPhoto(form, () => drawn && {
+  ...drawn,
+  box: framed ? pixels(framed(), drawn) : null,
 });
 offerLive(form, put);
 showAgain(form);
@@ -35,10 +36,6 @@ form.querySelector("[role=alert]")?.focus();
 for (const input of inputs) {
   input.addEventListener("change", () => take(input));
 }
-
-// What the browser itself filled in when the person came back to the page.
-const kept = inputs.find((input) => input.files.length);
-if (kept) take(kept);
 
 document.addEventListener("dragover", (event) => {
   event.preventDefault(); // anywhere on the page: a photo dropped beside the zone must not replace the page
@@ -59,11 +56,48 @@ form.addEventListener("submit", (event) => {
     event.preventDefault(); // pressed twice
     return;
   }
-  form.elements.box.value = framed ? inPixels(framed(), sent) : "";
+  const frame = framed?.();
+  // For the way back: the browser keeps the file for then, and no script can.
+  history.replaceState({ ...history.state, photo: latest && identity(latest), frame }, "");
+  if (drawn && !("onformdata" in form)) setFile(source, drawn.file); // browsers before 2021
   showWorking(true);
 });
-// A page that comes back from the browser's history is as it was left: working.
-addEventListener("pageshow", (event) => event.persisted && showWorking(false));
+// What is sent in place of the file, its size and the frame in its pixels belong together: they go together, or
+// none of them. The input keeps the file that was chosen.
+form.addEventListener("formdata", ({ formData }) => {
+  if (!drawn) return;
+  formData.set(source.name, drawn.file);
+  if (!framed) return;
+  formData.set("box", inPixels(framed(), drawn));
+  formData.set("drawn", `${drawn.width}x${drawn.height}`);
+});
+
+// Only now has a browser put back what it kept while the person was at the answer. From its history the page
+// may also come back as it was left: working.
+addEventListener("pageshow", () => {
+  showWorking(false);
+  const kept = inputs.find((input) => input.files.length);
+  if (kept && !latest) take(kept);
+});
+
+// An answer that will not come: Stop was pressed, the network broke, the server closed, the phone slept. Where
+// a browser does not say so (before 2026), the form is at least usable again.
+window.navigation?.addEventListener("navigate", (event) => {
+  if (button.ariaDisabled) event.signal.addEventListener("abort", () => showWorking(false));
+});
+zone.querySelector("[data-stop]").addEventListener("click", giveUp);
+document.addEventListener("keydown", (event) => event.key === "Escape" && button.ariaDisabled && giveUp());
+addEventListener("offline", () => showWorking(false));
+let ticked = Date.now();
+setInterval(() => {
+  if (Date.now() - ticked > ASLEEP) showWorking(false);
+  ticked = Date.now();
+}, 1000);
+
+function giveUp() {
+  stop();
+  showWorking(false);
+}
 
 function put(file) {
   if (!file) return;
@@ -80,7 +114,8 @@ function setFile(input, file) {
 async function take(input) {
   const file = input.files[0];
   latest = file;
-  framed = sent = null;
+  source = input;
+  drawn = framed = null;
   checkLater();
   showOver(false);
   zone.querySelector(".preview, .crop")?.remove();
@@ -88,39 +123,39 @@ async function take(input) {
   for (const other of inputs) {
     if (other !== input) other.value = "";
   }
-  // Turns the photo upright. What the browser cannot read (HEIC in most) is sent as it is.
+  // What the browser cannot read (HEIC in most) is sent as it is.
   const photo = await createImageBitmap(file).catch(() => null);
   if (!photo || file !== latest) return;
-  sent = { width: photo.width, height: photo.height };
   const preview = showPreview(photo);
-  const smaller = makeSmaller(input, photo, file);
-  await Promise.allSettled([smaller, letCrop(photo, file, preview, smaller)]);
+  const proposed = propose(preview, file);
+  const made = await redraw(photo, Number(zone.dataset.maxBytes), Number(zone.dataset.maxPixels));
+  if (made && file === latest) {
+    drawn = made;
+    await letCrop(photo, file, preview, proposed);
+  }
   photo.close();
   checkLater();
 }
 
-async function makeSmaller(input, photo, file) {
-  const smaller = await shrink(photo, file, Number(zone.dataset.maxBytes), Number(zone.dataset.maxPixels));
-  if (!smaller || file !== latest || button.ariaDisabled) return;
-  setFile(input, smaller.file);
-  sent = smaller;
-}
-
-async function letCrop(photo, file, preview, smaller) {
-  const picture = draw(photo, CROP_SIDE);
+async function letCrop(photo, file, preview, proposed) {
   const part = form.querySelector("[data-crop]").content.firstElementChild.cloneNode(true);
   try {
-    const [{ startCrop }, start] = await Promise.all([import("./crop.js"), propose(preview), smaller]);
+    const [{ startCrop }, start] = await Promise.all([import("./crop.js"), proposed]);
     if (file !== latest) return;
+    const picture = draw(photo, CROP_SIDE);
     preview.replaceWith(part);
-    const started = await startCrop(part, picture, SMALLEST_FRAME / sent.width, start ?? centreSquare(photo));
+    const started = await startCrop(part, picture, SMALLEST_FRAME / drawn.width, start ?? centreSquare(photo));
     if (file === latest) framed = started;
   } catch {
     part.replaceWith(preview); // without the cropper the server looks at the square in the middle
   }
 }
 
-async function propose(preview) {
+const identity = ({ name, size, lastModified }) => `${name} ${size} ${lastModified}`;
+
+async function propose(preview, file) {
+  const { photo, frame } = history.state ?? {};
+  if (frame && photo === identity(file)) return frame; // set before the person went to the answer and came back
   try {
     const body = new FormData();
     body.append("csrf_token", form.elements.csrf_token.value);
@@ -161,12 +196,10 @@ function showOver(over) {
 }
 
 function showWorking(working) {
+  if (working === Boolean(button.ariaDisabled)) return;
   zone.classList.toggle("is-working", working);
-  const wait = zone.querySelector(".working");
-  for (const part of zone.children) {
-    if (part.role !== "status") part.toggleAttribute("hidden", working !== (part === wait));
-  }
-  zone.querySelector("[role=status]").textContent = working ? wait.textContent : "";
+  zone.querySelector(".working").hidden = !working;
+  zone.querySelector("[role=status]").textContent = working ? zone.dataset.working : zone.dataset.stopped;
   button.textContent = working ? button.dataset.working : button.dataset.idle;
   button.ariaDisabled = working ? "true" : null;
 }

@@ -23,6 +23,7 @@ from webapp.model.predictor import Predictor, open_predictor
 
 VIEWPORTS: Final = {"phone": (360, 740), "tablet": (768, 1024), "desktop": (1280, 800)}
 NARROW: Final = (320, 640)
+PATIENCE: Final = 60_000  # milliseconds: on a busy machine a page takes 20 seconds, and only a failure waits
 PageOpener = Callable[..., Page]
 
 
@@ -44,6 +45,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         leave_out("needs Chromium, for example from Debian's package chromium")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         camera = film(tmp_path_factory.mktemp("camera") / "film.y4m")
         made_camera = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]
@@ -64,7 +66,7 @@ def open_page(chromium: Browser) -> Iterator[PageOpener]:
     def open_page(viewport: str | tuple[int, int] = "phone", **options: Any) -> Page:
         width, height = VIEWPORTS[viewport] if isinstance(viewport, str) else viewport
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -91,6 +93,18 @@ def cropper(page: Page) -> Locator:
     frame = page.locator(".crop-frame:not([aria-busy])")
     expect(frame).to_be_visible()
     return frame
+
+
+def sent_photo(page: Page) -> tuple[str, str, bytes]:
+    """Returns name, type and content of the photo that the form would send now."""
+    name, kind, content = page.evaluate(
+        """async () => {
+          const data = new FormData(document.querySelector("[data-photo-form]"));
+          const file = data.get("photo").size ? data.get("photo") : data.get("camera");
+          return [file.name, file.type, [...new Uint8Array(await file.arrayBuffer())]];
+        }"""
+    )
+    return name, kind, bytes(content)
 
 
 @dataclass

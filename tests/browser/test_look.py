@@ -22,12 +22,22 @@ STATES = (
     "start with an error",
     "about",
     "api",
+    "several",
+    "several with answers",
     "error",
 )
 
 
 def show(page: Page, site: Site, state: str, photo: bytes) -> None:
     """Brings the page into a state, as a person would."""
+    if state.startswith("several"):
+        page.goto(f"{site.url}/several")
+        if state == "several with answers":
+            others = ({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no photo"}, file(photo))
+            page.locator("#photo").set_input_files([file(photo), *others])
+            page.locator(".button-main").click()
+            expect(page.locator("table img")).to_have_count(2)
+        return
     if state in ("about", "api", "error"):
         page.goto(f"{site.url}/{state}")
         return

@@ -51,7 +51,8 @@ def bundle(data: Path, baseline: Path, tmp_path_factory: pytest.TempPathFactory)
     arguments = [
         *("--data", str(data), "--split-file", str(data.parent / "split.csv")),
         *("--phone", str(phone), "--phone-split-file", str(phone.with_name("split_phone.csv"))),
-        *("--natural", str(everyday), "--extra", other, "--isic2017", other),
+        *("--natural", str(everyday), "--extra", other, "--isic2017", other, "--elsewhere", other),
+        *("--nails", str(make_everyday_photos(folder.with_name("nails.zip")))),
         *("--run", str(baseline.parent / "lite0"), "--bundle", str(folder), "--readme", str(readme)),
         *("--size", "64", "--views", "4", "--version", "9.9.9", "--baseline-run", str(baseline)),
         *("--masks", str(make_masks(data)), "--robustness-images", "4", "--resamples", "50"),
@@ -84,6 +85,21 @@ def test_metrics_hold_every_network_with_intervals(bundle):
         == metrics["test"]["images"]
         == sum(c["images"] for c in metrics["test"]["per_class"].values())
     )
+
+
+def test_the_contract_holds_the_limits_and_what_other_prices_would_cost(bundle):
+    contract = load_bundle(bundle).contract
+    for thresholds in contract.thresholds.values():
+        assert 0 < thresholds.unsure <= thresholds.signs < 1
+        assert thresholds.unusual is not None
+    prices = json.loads((bundle / METRICS).read_text())["prices"]
+    assert set(prices[0]["collections"]) == {"ham10000", "phone", "isic2017"}
+    assert all(row["collections"]["isic2017"]["left_out"] for row in prices)
+
+
+def test_nails_are_measured_beside_what_is_to_be_refused(bundle):
+    metrics = json.loads((bundle / METRICS).read_text())
+    assert metrics["gate"]["nails"]["images"] == 8
 
 
 def test_what_another_collection_teaches_is_not_measured_on_it(bundle):

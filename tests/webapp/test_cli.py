@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,11 +16,13 @@ from PIL import Image
 
 from tests.conftest import AppMaker
 from tests.fakes import FixedPredictor, made_prediction
-from tests.rendered import render_lesion
+from tests.rendered import render_lesion, to_bytes
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.answer.record import COLUMNS
+from webapp.cli import predict_files
+from webapp.config import current_settings
 from webapp.model.labels import CLASSES
-from webapp.model.predictor import Prediction
+from webapp.model.predictor import Prediction, current_predictor
 from webapp.photo.imaging import Box
 
 ROOT = Path(__file__).parents[2]
@@ -125,19 +130,122 @@ def test_limits_are_those_of_the_settings(make_app: AppMaker, folder: Path) -> N
         assert json.loads(result.stdout)["error"] == PHOTO_MESSAGES[code].sentence
 
 
-def test_each_record_is_written_before_the_next_photo_is_read(make_app: AppMaker, folder: Path) -> None:
-    class SecondPhotoFails(FixedPredictor):
-        calls = 0
-
+def test_a_batch_that_ends_early_says_so_and_keeps_what_was_answered(
+    make_app: AppMaker, folder: Path
+) -> None:
+    class WideFails(FixedPredictor):
         def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
-            self.calls += 1
-            assert self.calls < 2, "out of memory"
+            assert image.width < 600, "out of memory"
             return super().predict(image, box)
 
-    app = make_app(SecondPhotoFails(made_prediction(0.9)))
-    result = predict(app, "--format", "json", folder / "b.JPG", folder / "b.JPG")
-    assert isinstance(result.exception, AssertionError)
-    assert len(result.stdout.splitlines()) == 1
+    app, small = make_app(WideFails(made_prediction(0.9))), folder / "more" / "deep" / "c.png"
+    result = predict(app, "--format", "json", small, small, folder / "b.JPG", small)
+    assert [json.loads(line)["path"] for line in result.stdout.splitlines()] == [str(small)] * 2
+    assert result.exit_code == 3
+    assert result.stderr.startswith("Ended early, after 2 of 4 photos: AssertionError: out of memory")
+    assert "Traceback" not in result.stderr
+
+
+def test_answers_come_in_the_order_of_the_photos_whatever_each_takes(
+    make_app: AppMaker, tmp_path: Path
+) -> None:
+    class SlowWhereWide(FixedPredictor):
+        def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
+            time.sleep(0.1 if image.width > 100 else 0)
+            return super().predict(image, box)
+
+    for number in range(12):
+        render_lesion(1, 160 if number % 3 == 0 else 80, 80).save(tmp_path / f"{number:02}.jpg")
+    result = predict(make_app(SlowWhereWide(made_prediction(0.9))), "--format", "json", tmp_path)
+    paths = [Path(json.loads(line)["path"]).name for line in result.stdout.splitlines()]
+    assert paths == [f"{number:02}.jpg" for number in range(12)]
+
+
+def test_a_folder_of_any_size_is_read_a_few_photos_ahead(make_app: AppMaker, folder: Path) -> None:
+    app, taken = make_app(), []
+    with app.app_context():
+        predictor, settings = current_predictor(), current_settings()
+
+    def photos() -> Iterator[Path]:
+        for _ in range(100):
+            taken.append(folder / "b.JPG")
+            yield taken[-1]
+
+    with closing(predict_files(photos(), predictor, settings)) as records:
+        next(records)
+        assert len(taken) <= (os.cpu_count() or 1) + 1
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-16"])
+def test_names_outside_of_the_terminals_letters_are_written_as_utf8(folder: Path, encoding: str) -> None:
+    name = "Łódź 痣 \N{WAVING HAND SIGN}.jpg"
+    (folder / "b.JPG").rename(folder / name)
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "predict", "--format", "csv", folder],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+        timeout=60,
+    )
+    rows = list(csv.DictReader(io.StringIO(done.stdout.decode("utf-8"))))
+    assert [Path(row["path"]).name for row in rows][1:2] == [name]
+    assert len(rows) == 6 and b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pipe that closes")
+def test_whoever_stops_reading_is_told_how_far_it_came(folder: Path) -> None:
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "predict", "--format", "json", folder]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        done = subprocess.run(command, cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 3
+    assert "Ended early, after 0 of 6 photos" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_photos_are_found_by_their_content_and_what_is_left_out_is_named(
+    app: Flask, photo: bytes, tmp_path: Path
+) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    heic = to_bytes(render_lesion(2, 100, 80), "HEIF")
+    photos = {
+        "a.jfif": photo,
+        "b.jpe": photo,
+        "c.hif": heic,
+        "d": photo,
+        "e.tmp": heic,
+        "inner/f.JPG_1": photo,
+    }
+    others = {
+        "scan.tif": b"II*\0",
+        "film.mov": b"\0\0\0\x14ftypqt  \0\0\0\0qt  ",
+        "list.txt": b"",
+        "g.gif": b"GIF89a",
+    }
+    system = {"._a.jfif": b"\0\5\x16\7", "._d.jpg": photo, ".DS_Store": b"Bud1", "Thumbs.db": b"\xd0\xcf"}
+    for name, content in (photos | others | system).items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "@eaDir").mkdir()
+    (tmp_path / "@eaDir" / "SYNOPHOTO_THUMB_M.jpg").write_bytes(photo)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.jpg")
+        others["pipe.jpg"] = b""
+    result = predict(app, "--format", "json", tmp_path)
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["path"] for record in records] == [str(tmp_path / name) for name in photos]
+    assert {record["outcome"] for record in records} == {"signs"}
+    skipped = [line.removeprefix("Skipped: ") for line in result.stderr.splitlines()]
+    assert sorted(skipped) == sorted(f"{tmp_path / name} (not a photo)" for name in others)
+    assert result.exit_code == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may open everything")
+def test_a_folder_that_cannot_be_opened_is_named(app: Flask, folder: Path) -> None:
+    (folder / "more").chmod(0)
+    result = predict(app, folder)
+    (folder / "more").chmod(0o700)
+    assert result.exit_code == 1 and f"Skipped: {folder / 'more'} (cannot be opened" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--format", "xml", "a.jpg"]])

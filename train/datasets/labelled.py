@@ -8,8 +8,8 @@ from typing import Final
 
 from train.datasets.dataset import Collection, DatasetError, collection_of
 from webapp.model.labels import CLASSES
+from webapp.photo.files import SUFFIXES, is_photo
 
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif"})
 IDS: Final = ("image_id", "image", "isic_id")
 MALIGNANT_WORDS: Final = {
     **dict.fromkeys(("1", "1.0", "true", "malignant"), "1"),
@@ -37,7 +37,7 @@ def open_labelled(images: Path, labels: Path, aspect: float | None = None) -> Co
         raise DatasetError(f"{images} is no folder")
     members: dict[str, str] = {}
     for file in sorted(images.rglob("*")):
-        if file.suffix.lower() not in SUFFIXES or file.name.startswith("."):
+        if file.name.startswith(".") or not is_photo(file):
             continue
         if other := members.get(file.stem):
             raise DatasetError(f"{other} and {file} have the same name: which one do the labels mean?")

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,8 +12,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from train.datasets.dataset import Record, Subset, true_centre_square
-from train.evaluation.judging import kind_of, limits_for, refused
+from train.datasets.details import details_of
+from train.evaluation.judging import holding, kind_of, refused
 from train.evaluation.metrics import Scored, score
+from webapp.answer.details import weigh
 from webapp.model.bundle import Bundle, load_bundle
 from webapp.model.labels import CLASSES, MALIGNANT_INDICES
 from webapp.model.predictor import INTERPRETERS, Prediction, Predictor
@@ -42,11 +44,15 @@ class Answers:
     probabilities: np.ndarray
     """``(count, 7)``, calibrated."""
     limits: np.ndarray
-    """``(count, 2)``: from which malignancy on this photo is ``signs``, and from which ``unsure``."""
+    """``(count, 2)``: from which malignancy on this photo is ``signs``, and from which ``unsure``; see
+    :func:`train.evaluation.judging.holding`."""
     refused: np.ndarray
     """``bool (count,)``: whether the app answers ``cannot_judge``."""
     kinds: tuple[str, ...] = ()
     """What the app takes each photo for, see :func:`train.evaluation.judging.kind_of`."""
+    weighed: np.ndarray | None = None
+    """``(count, 7)``: the same with age, sex and place, as far as they are known; ``None`` where the model
+    does not know what they tell."""
 
     @property
     def malignancy(self) -> np.ndarray:
@@ -75,21 +81,34 @@ def predict(predictor: Looks, subset: Subset) -> Answers:
 
 def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
     """Runs photos through a predictor."""
-    records, probabilities, limits, turned_away, kinds = [], [], [], [], []
+    records, probabilities, limits, turned_away, kinds, weighed = [], [], [], [], [], []
     contract = predictor.bundle.contract
     for (record, image, box), prediction in _looked_at(predictor, photos):
         records.append(record)
         probabilities.append(prediction.probabilities)
-        limit = limits_for(prediction, contract)
-        limits.append((limit.signs, limit.unsure))
+        limits.append(holding(prediction, contract))
         turned_away.append(refused(image, prediction, contract, box))
         kinds.append(kind_of(prediction, contract))
+        offsets = contract.operating_point(prediction.phone).details
+        weighed.append(weigh(prediction, details_of(record), offsets).probabilities)
     return Answers(
         tuple(records),
         np.array(probabilities, np.float64).reshape(-1, len(CLASSES)),
         np.array(limits, np.float64).reshape(-1, 2),
         np.array(turned_away, bool),
         tuple(kinds),
+        np.array(weighed, np.float64).reshape(-1, len(CLASSES)) if contract.details else None,
+    )
+
+
+def with_details(answers: Answers) -> Answers:
+    """Returns the answers to people who told what is known of them: "no signs" only with and without it."""
+    assert answers.weighed is not None
+    unsure = np.where(answers.malignancy >= answers.limits[:, 1], 0.0, answers.limits[:, 1])
+    return replace(
+        answers,
+        probabilities=answers.weighed,
+        limits=np.column_stack([answers.limits[:, 0], unsure]),
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from train.evaluation.metrics import RESAMPLES, Figures, Scored, share, with_intervals
 from webapp.answer.assessment import Outcome
 from webapp.model.contract import Thresholds
@@ -69,17 +71,28 @@ def operating_points(scored: Scored, limits: Thresholds, resamples: int = RESAMP
     return tree
 
 
-def outcome_figures(scored: Scored) -> Figures:
-    """Returns ``cancer/<outcome>`` and ``harmless/<outcome>``: how the photos of each end in the app."""
+def _ends(scored: Scored) -> dict[Outcome, np.ndarray]:
+    """Returns which photos end in each outcome, ``bool (count,)``."""
     assert scored.limits is not None and scored.refused is not None
     signs, unsure = (scored.malignancy >= column for column in scored.limits.T)
     judged = ~scored.refused
-    ends = {
+    return {
         Outcome.SIGNS: judged & signs,
         Outcome.UNSURE: judged & unsure & ~signs,
         Outcome.NO_SIGNS: judged & ~unsure & ~signs,
         Outcome.CANNOT_JUDGE: scored.refused,
     }
+
+
+def missed_figures(scored: Scored) -> Figures:
+    """Returns ``missed``: which share of the cancers ends in "no signs"; ``spared``: of the harmless."""
+    cleared = _ends(scored)[Outcome.NO_SIGNS]
+    return {"missed": share(cleared[scored.malignant]), "spared": share(cleared[~scored.malignant])}
+
+
+def outcome_figures(scored: Scored) -> Figures:
+    """Returns ``cancer/<outcome>`` and ``harmless/<outcome>``: how the photos of each end in the app."""
+    ends = _ends(scored)
     sides = {"cancer": scored.malignant, "harmless": ~scored.malignant}
     return {
         f"{side}/{outcome}": share(mask[is_side])
@@ -95,3 +108,18 @@ def outcomes(scored: Scored, resamples: int = RESAMPLES) -> dict[str, dict[str, 
         side, outcome = name.split("/")
         tree[side][outcome] = found
     return tree
+
+
+def answer_figures(scored: Scored) -> Figures:
+    """Returns for each answer which share of the photos that get it are cancers; NaN of none."""
+    return {
+        str(outcome): share(scored.malignant[mask])
+        for outcome, mask in _ends(scored).items()
+        if outcome is not Outcome.CANNOT_JUDGE
+    }
+
+
+def answers_given(scored: Scored, resamples: int = RESAMPLES) -> dict[str, dict[str, Any]]:
+    """Returns the branch ``answers`` of a test set: answer → ``cancers``, their share among who gets it."""
+    found = with_intervals(scored, answer_figures, resamples)
+    return {outcome: {"cancers": figure} for outcome, figure in found.items()}

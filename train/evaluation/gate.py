@@ -15,7 +15,7 @@ from train.datasets.masks import Masks, sums_of
 from train.datasets.negatives import KINDS, negatives
 from train.evaluation.answers import Answers, Looks, scored_malignancy
 from train.evaluation.groups import FEWEST
-from train.evaluation.judging import limits_for, refused
+from train.evaluation.judging import outcome_of, refused
 from train.evaluation.metrics import RESAMPLES, auc, mean_with_interval, wilson, with_intervals
 from train.evaluation.robustness import Change, answers_to, blurred, brightened, drawn
 from webapp.answer.assessment import Outcome
@@ -187,14 +187,7 @@ def bare_skin_metrics(
     ends, groups = [], []
     contract = predictor.bundle.contract
     for record, image in tqdm(bare_skin(subset, masks), "skin without lesion", disable=None):
-        prediction = predictor.predict(image)
-        limits = limits_for(prediction, contract)
-        if refused(image, prediction, contract):
-            ends.append(Outcome.CANNOT_JUDGE)
-        elif prediction.malignancy >= limits.signs:
-            ends.append(Outcome.SIGNS)
-        else:
-            ends.append(Outcome.UNSURE if prediction.malignancy >= limits.unsure else Outcome.NO_SIGNS)
+        ends.append(outcome_of(image, predictor.predict(image), contract))
         groups.append(record.lesion_id)
     tree: dict[str, Any] = {"images": len(ends)}
     for outcome in Outcome:

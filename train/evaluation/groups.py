@@ -7,11 +7,14 @@ from typing import Any, Final
 import numpy as np
 
 from train.datasets.dataset import Record
-from train.evaluation.decisions import operating_figures
+from train.datasets.details import details_of
+from train.evaluation.decisions import missed_figures, operating_figures
 from train.evaluation.metrics import RESAMPLES, Scored, binary_figures, with_intervals
 
 FEWEST: Final = 10
 """Fewer cancers or fewer harmless spots than this give no figure worth printing."""
+FEWEST_FOR_A_PROMISE: Final = 50
+"""Cancers in a group, below which a share of a few in a hundred cannot be told."""
 UNKNOWN: Final = "unknown"
 SKIN_TYPES: Final = {"1-2": ("1.0", "2.0"), "3-4": ("3.0", "4.0"), "5-6": ("5.0", "6.0")}
 _AGES: Final = ((30, "under 30"), (45, "30–44"), (60, "45–59"), (75, "60–74"), (200, "75 and over"))
@@ -29,6 +32,11 @@ def skin_type_group(record: Record) -> str:
     return next((name for name, types in SKIN_TYPES.items() if record.skin_type in types), UNKNOWN)
 
 
+def place(record: Record) -> str:
+    """Returns the place on the body, by the names in which the app asks for it."""
+    return details_of(record).site or UNKNOWN
+
+
 def _plain(field: str) -> GroupOf:
     return lambda record: getattr(record, field).lower() or UNKNOWN
 
@@ -36,13 +44,13 @@ def _plain(field: str) -> GroupOf:
 DERMOSCOPY_FACTORS: Final[Mapping[str, GroupOf]] = {
     "age": age_group,
     "sex": _plain("sex"),
-    "site": _plain("localization"),
+    "site": place,
     "diagnosis_method": _plain("dx_type"),
 }
 PHONE_FACTORS: Final[Mapping[str, GroupOf]] = {
     "age": age_group,
     "sex": _plain("sex"),
-    "site": _plain("localization"),
+    "site": place,
     "skin_type": skin_type_group,
 }
 
@@ -71,7 +79,8 @@ def _by_group(scored: Scored, names: Sequence[str], in_order: bool, resamples: i
 
 
 def group_figures(part: Scored, resamples: int = RESAMPLES) -> dict[str, Any]:
-    """Returns photos, cancers, malignancy AUC, and sensitivity and specificity of ``signs``.
+    """Returns photos, cancers, malignancy AUC, sensitivity and specificity of ``signs``, and who ends in
+    "no signs": ``missed`` of the cancers and ``spared`` of the harmless.
 
     A figure is ``None`` where too few photos would have to tell it.
     """
@@ -82,11 +91,15 @@ def group_figures(part: Scored, resamples: int = RESAMPLES) -> dict[str, Any]:
         "malignancy_auc": None,
         "sensitivity": None,
         "specificity": None,
+        "missed": None,
+        "spared": None,
     }
     enough = {"sensitivity": cancers >= FEWEST, "specificity": len(part) - cancers >= FEWEST}
     if any(enough.values()):
         found = with_intervals(part, operating_figures("signs"), resamples)
         tree |= {name: found[name] for name, is_enough in enough.items() if is_enough}
+    if part.refused is not None and cancers >= FEWEST_FOR_A_PROMISE and enough["specificity"]:
+        tree |= with_intervals(part, missed_figures, resamples)
     if all(enough.values()):
         tree |= with_intervals(part, binary_figures, resamples)
     return tree

@@ -26,6 +26,18 @@ def limits_for(prediction: Prediction, contract: Contract) -> Thresholds:
     return contract.operating_point(prediction.phone).thresholds
 
 
+def holding(prediction: Prediction, contract: Contract) -> tuple[float, float]:
+    """Returns from which malignancy on this photo is ``signs``, and from which ``unsure``: 0 for one that is
+    too unusual ever to be ``no_signs``."""
+    limits = limits_for(prediction, contract)
+    unusual = (
+        limits.unusual is not None
+        and prediction.unfamiliarity is not None
+        and prediction.unfamiliarity > limits.unusual
+    )
+    return limits.signs, 0.0 if unusual else limits.unsure
+
+
 def kind_of(prediction: Prediction, contract: Contract) -> str:
     """Returns what the app takes a photo for: a :class:`PhotoKind`, or ``in_doubt``."""
     limits = contract.kind_limits

@@ -1,9 +1,10 @@
 """How unlike photos of a skin spot a photo is, from the network's own embedding.
 
-Two measures, the larger of which counts. A logistic head that was shown everyday photos and rendered
-pictures (outlier exposure; Hendrycks et al. 2019, arXiv:1812.04606) tells those apart that look like
-anything it has seen; the Mahalanobis distance to the nearest class (Lee et al. 2018, arXiv:1807.03888)
-in the space of the embedding's leading principal components stands for everything else.
+Two measures, the larger of which counts, each on a scale on which 1 is too unfamiliar to be judged and 0.5
+the edge of the usual. A logistic head that was shown everyday photos and rendered pictures (outlier
+exposure; Hendrycks et al. 2019, arXiv:1812.04606) tells those apart that look like anything it has seen; the
+Mahalanobis distance to the nearest class (Lee et al. 2018, arXiv:1807.03888) in the space of the embedding's
+leading principal components stands for everything else.
 """
 
 from dataclasses import dataclass
@@ -22,28 +23,53 @@ FLOOR: Final = 1e-3
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Maps a measure to a line: ``usual`` becomes 0.5, ``limit``, which is higher, 1."""
+
+    usual: float
+    limit: float
+
+    @property
+    def slope(self) -> float:
+        return 0.5 / max(self.limit - self.usual, 1e-6)
+
+    @property
+    def offset(self) -> float:
+        return 1 - self.limit * self.slope
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Returns ``(count,)`` of a measure's values ``(count,)``."""
+        return values * self.slope + self.offset
+
+
+@dataclass(frozen=True)
 class Unfamiliarity:
-    """Both measures, each divided by its limit: above 1 a photo is too unfamiliar to be judged."""
+    """Both measures and their scales: above 1 a photo is too unfamiliar to be judged.
+
+    The outlier head's is in log-odds. As probabilities, which hardly differ between photos of spots, it had
+    no say below the limit, where it is the better one by far (``train/LOG.md``).
+    """
 
     distance: "Familiarity"
-    distance_limit: float
+    distance_scale: Scale
     outlier: LogisticHead
-    outlier_limit: float
-    """Of the outlier head's probability."""
+    outlier_scale: Scale
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """Returns ``(count,)`` of embeddings ``(count, 1280)``."""
-        outlier = 1 / (1 + np.exp(-self.outlier.logits(embeddings)))
-        return np.maximum(self.distance.score(embeddings) / self.distance_limit, outlier / self.outlier_limit)
+        return np.maximum(
+            self.distance_scale.of(self.distance.score(embeddings)),
+            self.outlier_scale.of(self.outlier.logits(embeddings)),
+        )
 
     def as_layers(self, embedding: Any) -> Any:
         """Returns the same score as part of a Keras graph, of shape ``(batch, 1)``."""
         parts = (
-            (self.distance.as_layers(embedding), self.distance_limit),
-            (self.outlier.as_dense(embedding, "outlier"), self.outlier_limit),
+            (self.distance.as_layers(embedding), self.distance_scale),
+            (self.outlier.as_dense(embedding, "outlier", probability=False), self.outlier_scale),
         )
         return layers.Maximum(name="unfamiliarity")(
-            [layers.Rescaling(1 / limit)(part) for part, limit in parts]
+            [layers.Rescaling(scale.slope, scale.offset)(part) for part, scale in parts]
         )
 
 

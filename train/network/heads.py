@@ -26,9 +26,11 @@ class LogisticHead:
         """Returns log-odds of shape ``(…,)`` of features ``(…, channels)``."""
         return np.asarray(features @ self.weights + self.bias)
 
-    def as_dense(self, embedding: Any, name: str) -> Any:
-        """Returns the probability as part of a Keras graph, ``(batch, 1)`` of an embedding."""
-        return self._layer(layers.Dense(1, activation="sigmoid", name=name), embedding, ())
+    def as_dense(self, embedding: Any, name: str, probability: bool = True) -> Any:
+        """Returns the probability, or the log-odds, as part of a Keras graph, ``(batch, 1)`` of an
+        embedding."""
+        activation = "sigmoid" if probability else None
+        return self._layer(layers.Dense(1, activation=activation, name=name), embedding, ())
 
     def as_convolution(self, features: Any, name: str) -> Any:
         """Returns the probability place by place: ``(batch, h, w, 1)`` of ``(batch, h, w, channels)``."""

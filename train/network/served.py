@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from train.network.familiarity import Familiarity, Unfamiliarity
+from train.network.familiarity import Familiarity, Scale, Unfamiliarity
 from train.network.heads import LogisticHead
 from webapp.model.bundle import load_bundle
 from webapp.model.labels import CLASSES
@@ -186,7 +186,8 @@ def save_heads(file: Path, heads: Heads) -> None:
     if (score := heads.unfamiliarity) is not None:
         arrays |= {f"distance/{key}": value for key, value in vars(score.distance).items()}
         arrays |= {f"outlier/{key}": value for key, value in vars(score.outlier).items()}
-        arrays |= {"limits": np.array([score.distance_limit, score.outlier_limit])}
+        scales = (score.distance_scale, score.outlier_scale)
+        arrays |= {"scales": np.array([(scale.usual, scale.limit) for scale in scales])}
     np.savez(file, **arrays)
 
 
@@ -204,8 +205,8 @@ def load_heads(file: Path) -> Heads:
 
     unfamiliarity = None
     if (outlier := head("outlier")) is not None:
-        distance_limit, outlier_limit = map(float, groups["limits"][""])
+        distance_scale, outlier_scale = (Scale(*map(float, each)) for each in groups["scales"][""])
         unfamiliarity = Unfamiliarity(
-            Familiarity(**groups["distance"]), distance_limit, outlier, outlier_limit
+            Familiarity(**groups["distance"]), distance_scale, outlier, outlier_scale
         )
     return Heads(unfamiliarity, head("phone"), head("lesion_map"))

@@ -45,6 +45,7 @@ def report(bundle: Path, readme: Path | None = None, leak: Path | None = None) -
     values = {
         "contract": _read(bundle / "contract.json"),
         "metrics": metrics,
+        "price": next((row for row in metrics.get("prices", ()) if row["chosen"]), None),
         "leak": _read(leak) if leak and leak.is_file() else None,
         "pictures": {name: _title(svg) for name, svg in drawn.items()},
     }

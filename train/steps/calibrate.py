@@ -7,6 +7,7 @@ puts them into the bundle. The test parts are not opened here.
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,24 +17,22 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from train.datasets.dataset import Subset, true_centre_square
-from train.evaluation.metrics import Scored, binary_figures, mean_recall_of, score, threshold_for_sensitivity
+from train.datasets.details import details_of
+from train.evaluation.metrics import auc, binary_figures, mean_recall_of, score
 from train.network.served import Calibration, Heads, build_served_model, load_heads, save_heads
-from train.steps.fit_heads import PhotoSets, fit_heads, plain_views
+from train.steps.fit_details import fit_details, with_offsets
+from train.steps.fit_heads import Network, PhotoSets, fit_heads, plain_views
+from train.steps.fit_limits import Sample, choose_limits
 from train.steps.run_folder import CLASSIFIER
 from train.steps.training_set import training_prior
-from webapp.model.contract import Gate, KindLimits, PhotoKind, Thresholds
-from webapp.model.labels import CLASSES
+from webapp.model.contract import DetailOffsets, Gate, KindLimits, PhotoKind, Thresholds
+from webapp.model.labels import CLASSES, MALIGNANT_INDICES
 from webapp.photo.imaging import model_input
 from webapp.photo.quality import measure_quality
 
 CALIBRATION: Final = "calibration.json"
 HEADS: Final = "heads.npz"
 
-SIGNS_SENSITIVITY: Final = 0.95
-# What is left below this ends in "no signs": at most 3 % of the cancers may, so aim a little under it, and
-# lower still where as many harmless spots as this are spared all the same: at least 60 % must be.
-UNSURE_SENSITIVITY: Final = 0.975
-SPARED: Final = 0.63
 NO_OTHERS: Final = PhotoSets()
 KIND_LIMITS: Final = KindLimits(dermatoscope=0.1, phone=0.9)
 # Limits of quality leave room beyond the worst validation photo: those of HAM10000 were picked by doctors.
@@ -55,6 +54,9 @@ class Choices:
     kind_limits: KindLimits | None
     gate: Gate
     figures: dict[str, float]
+    details: dict[PhotoKind, DetailOffsets] = dataclasses.field(default_factory=dict)
+    limits: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """What other prices of the all-clear would cost, see :class:`train.steps.fit_limits.Limits`."""
 
 
 def calibrate(
@@ -90,44 +92,54 @@ def calibrate(
         outputs: dict[str, np.ndarray] = raw.predict(pixels, 32, verbose=0)
         return outputs
 
-    def logits_of(subset: Subset) -> np.ndarray:
-        probabilities = network(plain_views(subset, size))["probabilities"]
-        return np.log(probabilities.astype(np.float64) + 1e-12)
-
-    logits = logits_of(val)
+    looked = [
+        _look(network, subset, size)
+        for subset in (val, *([others.phone_val] if others.phone_val else []), *others.elsewhere)
+    ]
+    seen, phone = looked[0], looked[1] if others.phone_val else None
     counts = np.bincount(train.classes, minlength=len(CLASSES))
     calibration = _fit_temperature(
-        logits, val.classes, tuple(training_prior(train, balance)), tuple(counts / counts.sum())
+        seen.logits, val.classes, tuple(training_prior(train, balance)), tuple(counts / counts.sum())
     )
-    probabilities = calibration.probabilities(logits)
+    probabilities = calibration.probabilities(seen.logits)
     weights = _decision_weights(probabilities, val.classes, np.array(calibration.natural_prior))
     scored = score(probabilities, val.classes, [r.lesion_id for r in val.records], weights)
     figures = {
         "val_balanced_accuracy": mean_recall_of(scored, weights),
         "val_malignancy_auc": binary_figures(scored)["malignancy_auc"],
     }
-    thresholds = dict.fromkeys(PhotoKind, _thresholds(scored))
-    if others.phone_val:
-        phone = score(
-            calibration.probabilities(logits_of(others.phone_val)),
-            others.phone_val.classes,
-            [r.patient_id for r in others.phone_val.records],
-            weights,
-        )
-        thresholds[PhotoKind.PHONE] = _thresholds(phone)
-        figures["val_phone_auc"] = binary_figures(phone)["malignancy_auc"]
+    details = {PhotoKind.DERMATOSCOPE: _details(seen, calibration, figures, "dermoscopy")}
+    if phone:
+        malignancy = _malignancy(calibration.probabilities(phone.logits))
+        figures["val_phone_auc"] = auc(_malignant(phone.subset), malignancy)
+        details[PhotoKind.PHONE] = _details(phone, calibration, figures, "phone")
 
-    heads, head_figures = fit_heads(network, train, val, size, others)
+    heads, head_figures = fit_heads(
+        network, train, seen.embeddings, size, others, phone.embeddings if phone else None
+    )
     save_heads(run / HEADS, heads)
+    samples = [
+        _sample(
+            each,
+            calibration,
+            heads,
+            PhotoKind.PHONE if each is phone else PhotoKind.DERMATOSCOPE,
+            details if each in (seen, phone) else {},
+        )
+        for each in looked
+    ]
+    limits = choose_limits(samples)
     choices = Choices(
         size=size,
         views=views,
         calibration=calibration,
         decision_weights=tuple(weights / weights.mean()),
-        thresholds=thresholds,
+        thresholds=limits.thresholds,
         kind_limits=KIND_LIMITS if heads.phone else None,
         gate=_gate([val, *([others.phone_val] if others.phone_val else [])], size),
         figures=figures | head_figures,
+        details={kind: found for kind, found in details.items() if found != DetailOffsets()},
+        limits=limits.table,
     )
     (run / CALIBRATION).write_text(json.dumps(dataclasses.asdict(choices), indent=2) + "\n", encoding="utf-8")
     return choices
@@ -140,19 +152,84 @@ def load_choices(run: Path) -> tuple[Choices, Heads]:
     tree["thresholds"] = {PhotoKind(k): Thresholds(**v) for k, v in tree["thresholds"].items()}
     tree["kind_limits"] = tree["kind_limits"] and KindLimits(**tree["kind_limits"])
     tree["gate"] = Gate(**tree["gate"])
-    return Choices(**{key: _tuple(value) for key, value in tree.items()}), load_heads(run / HEADS)
+    tree["details"] = {PhotoKind(k): _offsets(v) for k, v in tree["details"].items()}
+    prices = tree.pop("limits")
+    choices = Choices(**{key: _tuple(value) for key, value in tree.items()}, limits=prices)
+    return choices, load_heads(run / HEADS)
+
+
+def _offsets(tree: Mapping[str, Any]) -> DetailOffsets:
+    return DetailOffsets(
+        tuple(tree["age_knots"]),
+        tuple(map(tuple, tree["age_offsets"])),
+        {name: tuple(row) for name, row in tree["sex"].items()},
+        {name: tuple(row) for name, row in tree["site"].items()},
+    )
 
 
 def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _thresholds(scored: Scored) -> Thresholds:
-    sparing = float(np.quantile(scored.malignancy[~scored.malignant], SPARED))
-    return Thresholds(
-        threshold_for_sensitivity(scored, SIGNS_SENSITIVITY),
-        min(threshold_for_sensitivity(scored, UNSURE_SENSITIVITY), sparing),
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """What the bare network says to a collection: ``logits (count, 7)`` and ``embeddings (count, 1280)``."""
+
+    subset: Subset
+    logits: np.ndarray
+    embeddings: np.ndarray
+
+
+def _look(network: Network, subset: Subset, size: int) -> _Looked:
+    outputs = network(plain_views(subset, size))
+    return _Looked(subset, np.log(outputs["probabilities"].astype(np.float64) + 1e-12), outputs["embedding"])
+
+
+def _details(
+    looked: _Looked, calibration: Calibration, figures: dict[str, float], name: str
+) -> DetailOffsets:
+    """Fits what age, sex and place tell, and notes what that gains."""
+    told = [details_of(record) for record in looked.subset.records]
+    truth, probabilities = looked.subset.classes, calibration.probabilities(looked.logits)
+    groups = [record.patient_id for record in looked.subset.records]  # a lesion's, where no patient is named
+    fitted = fit_details(probabilities, truth, told, groups)
+    figures[f"val_details_gain_{name}"] = fitted.gain
+    malignant = np.isin(truth, MALIGNANT_INDICES)
+    figures[f"val_details_auc_{name}"] = auc(malignant, _malignancy(np.exp(fitted.cross_validated)))
+    return fitted.offsets
+
+
+def _sample(
+    looked: _Looked,
+    calibration: Calibration,
+    heads: Heads,
+    kind: PhotoKind,
+    details: Mapping[PhotoKind, DetailOffsets],
+) -> Sample:
+    probabilities, subset = calibration.probabilities(looked.logits), looked.subset
+    told = [details_of(record) for record in subset.records]
+    weighed = with_offsets(probabilities, told, details[kind]) if kind in details else None
+    melanoma = CLASSES.index("mel")
+    assert heads.unfamiliarity is not None  # drawn pictures suffice for it
+    return Sample(
+        name=subset.collection.name,
+        kind=kind,
+        home=kind in details,
+        malignancy=_malignancy(probabilities),
+        malignant=_malignant(subset),
+        unfamiliarity=heads.unfamiliarity.score(looked.embeddings),
+        melanoma=probabilities[:, melanoma],
+        diagnosed_melanoma=np.array([record.dx == "mel" for record in subset.records]),
+        weighed=None if weighed is None else _malignancy(weighed),
     )
+
+
+def _malignancy(probabilities: np.ndarray) -> np.ndarray:
+    return np.asarray(probabilities[:, MALIGNANT_INDICES].sum(axis=1))
+
+
+def _malignant(subset: Subset) -> np.ndarray:
+    return np.array([record.malignant for record in subset.records])
 
 
 def _gate(familiar: list[Subset], size: int) -> Gate:

@@ -14,10 +14,18 @@ from typing import Any, Final
 import numpy as np
 
 from train.datasets.dataset import DatasetError, Record, Subset
+from train.datasets.details import details_of
 from train.datasets.masks import Masks
 from train.evaluation.agreement import agreement
-from train.evaluation.answers import Answers, open_served, predict, scored_classes, scored_malignancy
-from train.evaluation.decisions import operating_points, outcomes
+from train.evaluation.answers import (
+    Answers,
+    open_served,
+    predict,
+    scored_classes,
+    scored_malignancy,
+    with_details,
+)
+from train.evaluation.decisions import answers_given, operating_points, outcomes
 from train.evaluation.gate import (
     NEGATIVES,
     accepted,
@@ -85,9 +93,35 @@ def dermoscopy_metrics(answers: Answers, contract: Contract, resamples: int = RE
         },
         "operating_points": operating_points(scored, limits_of(contract, PhotoKind.DERMATOSCOPE), resamples),
         "outcomes": outcomes(scored, resamples),
+        "answers": answers_given(scored, resamples),
         "groups": by_factor(scored, answers.records, DERMOSCOPY_FACTORS, resamples),
+        **_told(answers, contract, PhotoKind.DERMATOSCOPE, resamples),
         "confusion": confusion_counts(scored),
         **_curves(scored),
+    }
+
+
+def _told(answers: Answers, contract: Contract, kind: PhotoKind, resamples: int) -> dict[str, Any]:
+    """Returns the branch ``with_details``: the figures if everybody told age, sex and place as far as they
+    are known; nothing for a model that does not know what they tell, or photos of which none is known."""
+    if answers.weighed is None or not any(details_of(record).any for record in answers.records):
+        return {}
+    told, phone = with_details(answers), kind is PhotoKind.PHONE
+    if phone or any(record.dx is None for record in answers.records):
+        scored = scored_malignancy(told, by_patient=phone)
+        tree = with_intervals(scored, binary_figures, resamples)
+    else:
+        scored = scored_classes(told, contract.decision_weights)
+        tree = with_intervals(scored, class_figures, resamples)
+    factors = PHONE_FACTORS if phone else DERMOSCOPY_FACTORS
+    return {
+        "with_details": {
+            **tree,
+            **with_intervals(scored, calibration_figures, resamples),
+            "outcomes": outcomes(scored, resamples),
+            "answers": answers_given(scored, resamples),
+            "groups": by_factor(scored, answers.records, factors, resamples),
+        }
     }
 
 
@@ -117,6 +151,8 @@ def phone_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPL
         "pad_definition": with_intervals(own, binary_figures, resamples),
         "operating_points": operating_points(scored, limits_of(contract, PhotoKind.PHONE), resamples),
         "outcomes": outcomes(scored, resamples),
+        "answers": answers_given(scored, resamples),
+        **_told(answers, contract, PhotoKind.PHONE, resamples),
         "skin_types": {name: skin_types.get(name, NO_PHOTOS) for name in SKIN_TYPES},
         "groups": by_factor(scored, answers.records, PHONE_FACTORS, resamples),
         **_curves(scored),
@@ -179,6 +215,7 @@ def measure(
     test: Subset,
     phone: Subset | None = None,
     natural: Subset | None = None,
+    nails: Subset | None = None,
     isic2018: Subset | None = None,
     isic2017: Subset | None = None,
     baseline_run: Path | None = None,
@@ -199,6 +236,7 @@ def measure(
         test: HAM10000's test part.
         phone: PAD-UFES-20's test patients.
         natural: Everyday photos that chose nothing.
+        nails: Photos of nails that chose nothing.
         isic2018: Another dermoscopy set with the seven classes.
         isic2017: Another one, which names melanomas, naevi and benign keratoses.
         baseline_run: A finished run of the origin's CNN.
@@ -257,6 +295,11 @@ def measure(
         metrics["phone"]["crop_proposal"] = gain_metrics(predictor, phone, answers, resamples)
     if natural:
         metrics["gate"]["natural"] = everyday_metrics(predict(predictor, natural))
+    if nails:
+        metrics["gate"]["nails"] = accepted(predict(predictor, nails))
+    # What calibration asked of validation, for the model card: how the limits do where they have not been.
+    exported = json.loads((bundle / "contract.json").read_text(encoding="utf-8"))
+    metrics |= {name: exported[name] for name in ("prices",) if name in exported}
     if isic2018:
         metrics["isic2018"] = dermoscopy_metrics(predict(predictor, isic2018), contract, resamples)
     if isic2017:

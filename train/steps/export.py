@@ -20,6 +20,7 @@ from train.steps.calibrate import load_choices
 from train.steps.failures import ExportError
 from train.steps.run_folder import CLASSIFIER
 from webapp.model.bundle import Bundle, load_bundle
+from webapp.model.contract import DetailOffsets
 from webapp.model.golden import golden_picture
 from webapp.model.labels import CLASSES
 from webapp.model.predictor import Predictor
@@ -89,6 +90,10 @@ def export(
         "thresholds": {kind: dataclasses.asdict(found) for kind, found in choices.thresholds.items()},
         "gate": dataclasses.asdict(choices.gate),
     }
+    if choices.details:
+        contract["details"] = {kind: _details(found) for kind, found in choices.details.items()}
+    if choices.limits:
+        contract["prices"] = choices.limits
     if choices.kind_limits:
         contract["kind_limits"] = dataclasses.asdict(choices.kind_limits)
     if half_for:
@@ -107,6 +112,16 @@ def export(
     write_contract(partial, contract)
     shutil.rmtree(bundle, ignore_errors=True)
     os.replace(partial, bundle)
+
+
+def _details(offsets: DetailOffsets) -> dict[str, Any]:
+    """Returns a kind's entry in the contract; the app reads it back with
+    :func:`webapp.model.contract.parse_contract`."""
+    return {
+        "age": {"knots": list(offsets.age_knots), "offsets": [list(row) for row in offsets.age_offsets]},
+        "sex": {name: list(row) for name, row in offsets.sex.items()},
+        "site": {name: list(row) for name, row in offsets.site.items()},
+    }
 
 
 def _half() -> dict[str, Any]:

@@ -27,6 +27,11 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
     "missing_field": Message(
         400, N_("We need a photo"), N_("Send the photo as multipart/form-data in the field “photo”.")
     ),
+    "form_too_long": Message(
+        413,
+        N_("This form is too long"),
+        N_("Only photos may be large. Send each as a file in the field “photo”, and little else beside it."),
+    ),
     "too_many_photos": Message(
         400, N_("Too many photos at once"), N_("Send at most 16 photos in one request, then the next ones.")
     ),
@@ -56,10 +61,36 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
         N_("We could not read the place on the body"),
         N_("Give the place as head_neck, trunk, arm, hand, leg, foot or genital, or leave it out."),
     ),
-    "csrf": Message(
+    "form_expired": Message(
         400,
-        N_("We could not check where this form came from"),
+        N_("This form is too old"),
+        N_("Open the start page again, choose the photo once more and send it from there."),
+    ),
+    "form_cookies": Message(
+        400,
+        N_("Your browser did not send our cookie"),
         N_("Allow cookies for this site, open the start page again and send the photo from there."),
+    ),
+    "form_elsewhere": Message(
+        400,
+        N_("This form came from another website"),
+        N_("Open the start page of this site yourself and send the photo from there."),
+    ),
+    "form_hidden": Message(
+        400,
+        N_("Your browser does not say where this form came from"),
+        N_(
+            "Switch off the extension or setting that hides the address of our page from us, or use another "
+            "browser. Then open the start page again and send the photo from there."
+        ),
+    ),
+    "form_token": Message(
+        400,
+        N_("A part of the form is missing"),
+        N_(
+            "Open the start page and send the photo from there. "
+            "Programs send it to /api/v1/predict, which needs no form."
+        ),
     ),
     "empty": Message(
         400,
@@ -93,13 +124,24 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
         N_("The frame is not inside the photo"),
         N_("The frame around the spot is empty or leaves the photo. Set it again, or send the whole photo."),
     ),
+    "frame_differs": Message(
+        422,
+        N_("The frame does not fit the photo"),
+        N_(
+            "Your browser showed this photo in another way than we read it, so we cannot tell which part you "
+            "framed. Take a screenshot of the photo on your phone and send that."
+        ),
+    ),
     "damaged": Message(
         422,
         N_("This photo is damaged"),
         N_("This photo is damaged or was cut off on its way. Take it again, or choose another copy of it."),
     ),
 }
-"""By the ``code`` of a :class:`webapp.photo.imaging.PhotoError`; ``csrf`` is the form's own."""
+"""By the ``code`` of a :class:`webapp.photo.imaging.PhotoError`, and those of ``FORM_CODES``."""
+
+FORM_CODES: Final = frozenset({"form_expired", "form_cookies", "form_elsewhere", "form_hidden", "form_token"})
+"""Why a form is refused before anybody looks at the photo."""
 
 STATUS_MESSAGES: Final[Mapping[int, Message]] = {
     400: Message(400, N_("We could not read this request"), N_("Check the request and send it again.")),
@@ -112,10 +154,26 @@ STATUS_MESSAGES: Final[Mapping[int, Message]] = {
         N_("This address cannot be used like this"),
         N_("Use one of the methods that the Allow header names."),
     ),
+    408: Message(
+        408,
+        N_("Your photo took too long to reach us"),
+        N_(
+            "The photo took too long to reach us. Go to where the connection is better, or crop the photo to "
+            "the spot and a little skin around it, then send it again."
+        ),
+    ),
     413: PHOTO_MESSAGES["too_large"],
+    414: Message(
+        414, N_("This address is too long"), N_("Open the start page and send the photo from there.")
+    ),
     415: PHOTO_MESSAGES["unsupported_format"],
     422: PHOTO_MESSAGES["damaged"],
     429: Message(429, N_("Too many photos in a short time"), N_("Wait a few minutes, then try again.")),
+    431: Message(
+        431,
+        N_("Your browser sends too much with each request"),
+        N_("Delete the cookies of this site, or use another browser, then try again."),
+    ),
     500: Message(
         500,
         N_("Something went wrong on our side"),

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from webapp.api.answer import answer, answer_or_error
+from webapp.api.answer import answer, answers
 from webapp.api.openapi import description
 from webapp.api.question import read_question
 from webapp.config import current_settings
@@ -25,7 +25,7 @@ def predict() -> ResponseReturnValue:
     predictor, settings = current_predictor(), current_settings()
     if len(photos) == 1:
         return answer(predictor, photos[0], settings)
-    return {"records": [answer_or_error(predictor, photo, settings) for photo in photos]}
+    return {"records": list(answers(predictor, photos, settings))}
 
 
 @bp.get("/openapi.json")

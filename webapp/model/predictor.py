@@ -1,8 +1,9 @@
 """From a photo to a prediction: cut out, run the network, read its outputs."""
 
 import queue
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, cast
 
 import numpy as np
@@ -59,11 +60,21 @@ class Prediction:
 class Predictor:
     """Runs one bundle's network, from any number of threads at once."""
 
-    def __init__(self, bundle: Bundle, runtimes: Sequence[Runtime]) -> None:
+    def __init__(
+        self, bundle: Bundle, runtimes: Sequence[Runtime], further: Callable[[], Runtime] | None = None
+    ) -> None:
+        """Takes the interpreters there are; ``further`` opens another one, where there may be more."""
         self.bundle = bundle
+        self._opened, self._further = len(runtimes), further
         self._free: queue.LifoQueue[Runtime] = queue.LifoQueue()  # last in, first out: its memory is warm
         for runtime in runtimes:
             self._free.put(runtime)
+
+    def use_cores(self, cores: int) -> None:
+        """Opens an interpreter for each core; each takes 34 MB. For batches, before they begin."""
+        while self._further and self._opened < cores:
+            self._free.put(self._further())
+            self._opened += 1
 
     def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
         """Predicts from one photo; waits for a free interpreter where all are busy.
@@ -149,8 +160,8 @@ def open_predictor(settings: Settings) -> Predictor:
     if settings.runtime == "keras":
         # One is enough: TensorFlow spreads each photo over all cores.
         return Predictor(bundle, [KerasRuntime(bundle.file("model.keras"), bundle.contract)])
-    export = bundle.file("model.tflite")
-    return Predictor(bundle, [LiteRtRuntime(export, bundle.contract) for _ in range(INTERPRETERS)])
+    further = partial(LiteRtRuntime, bundle.file("model.tflite"), bundle.contract)
+    return Predictor(bundle, [further() for _ in range(INTERPRETERS)], further)
 
 
 def current_predictor() -> Predictor:

@@ -61,6 +61,11 @@ class Arrival:
         return _EXPECT.search(bytes(self.data[: self.head])) is not None
 
     @property
+    def came(self) -> int:
+        """How many bytes have come, of whatever."""
+        return len(self.data) + self.discarded
+
+    @property
     def received(self) -> int:
         """How many bytes of the chunks' own content are there."""
         return self.announced - max(0, self.walked - len(self.data))

@@ -1,6 +1,7 @@
 """What keeps uploads in memory, strangers' scripts out of the pages and forged headers without effect."""
 
 import logging
+import re
 import secrets
 from http import HTTPStatus
 from io import BytesIO
@@ -8,15 +9,17 @@ from typing import IO, Final
 from urllib.parse import urlsplit
 
 import click
-from flask import Flask, Request, Response, abort, redirect, request
+from flask import Flask, Request, Response, abort, current_app, redirect, request
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError, same_origin
 from werkzeug.exceptions import BadHost
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
 from webapp.config import Settings, current_settings
+from webapp.server.form_parser import PhotoFormParser
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -26,7 +29,7 @@ HEADERS: Final = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Not "no-referrer": the CSRF check of a form sent over https needs the referrer.
+    # Not "no-referrer": browsers would then call the form's own origin "null", too.
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -42,6 +45,8 @@ csrf = CSRFProtect()
 
 class InMemoryRequest(Request):
     """A request whose uploads never touch the disk; Werkzeug writes those above 500 kB to a file."""
+
+    form_data_parser_class = PhotoFormParser
 
     def _get_file_stream(
         self,
@@ -71,6 +76,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         SECRET_KEY=settings.secret_key or _temporary_key(),
         SESSION_COOKIE_SAMESITE="Lax",
         WTF_CSRF_TIME_LIMIT=None,  # a page left open overnight must still work; the session ends it
+        WTF_CSRF_SSL_STRICT=False,  # Flask-WTF knows the Referer alone: require_own_origin knows more
     )
     if hops := settings.trusted_hops:
         # Not x_host: Heroku's router hands a forged X-Forwarded-Host on.
@@ -84,7 +90,32 @@ def init_app(app: Flask, settings: Settings) -> None:
 def protect_forms(app: Flask) -> None:
     """Sets up the CSRF check. It reads the whole form, so whatever refuses a request comes before it."""
     app.before_request(require_sound_form)
+    app.before_request(require_own_origin)
     csrf.init_app(app)
+
+
+class ForeignForm(CSRFError):  # type: ignore[misc]  # Flask-WTF has no types
+    """A form that another site's page sent, or a browser that does not say whose page it was."""
+
+    code_of_reason = "form_elsewhere"
+
+
+class HiddenOrigin(CSRFError):  # type: ignore[misc]  # Flask-WTF has no types
+    """A form of which the browser tells neither origin nor referrer."""
+
+    code_of_reason = "form_hidden"
+
+
+def csrf_code(error: CSRFError) -> str:
+    """Says why a form was refused: the code of one of ``messages.PHOTO_MESSAGES``."""
+    if isinstance(error, ForeignForm | HiddenOrigin):
+        return error.code_of_reason
+    sent = request.form.get("csrf_token") or request.headers.get("X-CSRFToken")
+    if not sent:
+        return "form_token"
+    if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
+        return "form_cookies"
+    return "form_expired"  # another session's token: of before a restart, or of before a new cookie
 
 
 def body_limit(settings: Settings) -> int:
@@ -115,8 +146,16 @@ def require_trusted_host() -> None:
     """Refuses a forged Host header. Health checks and Prometheus often come to the bare address."""
     if request.blueprint in ("health", "metrics"):
         return
-    if not host_is_trusted(request.host, current_settings().trusted_hosts):
+    if not _is_trusted(request.host, current_settings().trusted_hosts):
         abort(HTTPStatus.BAD_REQUEST)
+
+
+def _is_trusted(host: str, trusted: tuple[str, ...]) -> bool:
+    # Werkzeug takes what stands before the first colon for the name, which of [::1] is "[".
+    address = re.match(r"\[[^]]*\]", host)
+    if address:
+        return any(name.startswith(address[0]) for name in trusted)
+    return host_is_trusted(host, [name for name in trusted if not name.startswith("[")] or ["."])
 
 
 def require_sound_form() -> None:
@@ -125,11 +164,39 @@ def require_sound_form() -> None:
         return  # only the pages have forms
     if None in request.form or None in request.files:
         abort(HTTPStatus.BAD_REQUEST)
-    for address in (request.referrer or "", f"https://{request.host}/"):
+    origin = request.headers.get("Origin", "")
+    for address in (request.referrer or "", origin, f"https://{request.host}/"):
         try:
             _ = urlsplit(address).port
         except ValueError:
             abort(HTTPStatus.BAD_REQUEST)
+
+
+def require_own_origin() -> None:
+    """Refuses a form that did not come from a page of this site, by whatever the browser says about that.
+
+    Over https only: the token in it proves as much, but for somebody on the way who sets cookies over
+    http. Privacy extensions take the Referer away and leave the rest.
+
+    Raises:
+        CSRFError: It came from elsewhere, or nothing says where from.
+    """
+    if not (request.is_secure and request.method == "POST" and request.blueprint == "views"):
+        return
+    if not current_app.config.get("WTF_CSRF_ENABLED", True):
+        return
+    # No script can forge this one, and it is right whatever a proxy made of the host's name.
+    site = request.headers.get("Sec-Fetch-Site")
+    if site == "same-origin":
+        return
+    if site in ("cross-site", "same-site"):
+        raise ForeignForm("the form came from another site")
+    origin = request.headers.get("Origin", "null")
+    address = origin if origin != "null" else request.referrer
+    if not address:
+        raise HiddenOrigin("nothing says where the form came from")
+    if not same_origin(address, f"https://{request.host}/"):
+        raise ForeignForm("the form came from another site")
 
 
 def set_headers(response: Response) -> Response:

@@ -11,6 +11,7 @@ import logging
 import random
 import resource
 import socket
+import threading
 import time
 import traceback
 from functools import partial
@@ -20,17 +21,18 @@ from typing import Any, Final
 
 from gunicorn.http import errors
 from gunicorn.http.unreader import SocketUnreader
-from gunicorn.util import write_error
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from webapp.config import Settings
 from webapp.server.arrival import HEAD_LIMIT, Arrival, MalformedChunks
+from webapp.server.refusals import refusal
 from webapp.server.security import body_limit
 from webapp.server.waiting_room import RETRY_AFTER
 
 PIECE: Final = 262_144  # bytes taken from a socket at once
 DISCARD_LIMIT: Final = 100_000_000  # bytes; above the largest raw photos that phones take today
 HELD_PHOTOS: Final = 8  # of the largest size; 120 MB as delivered, beside 512 MB of the smallest machine
+FIRST_MINUTE: Final = 60  # seconds in which a connection may be as slow as it is
 SPARE_FILES: Final = 160  # two for each of 72 threads: one to Redis and a style sheet, for example
 
 _log = logging.getLogger(__name__)
@@ -70,6 +72,8 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         settings = Settings.from_environ()
         self.body_limit = body_limit(settings)
         self.upload_seconds, self.stall_seconds = settings.upload_seconds, settings.stall_seconds
+        self.upload_rate = settings.upload_rate
+        self.answering = threading.local()  # what a thread knows of the request that it answers
         self.arrivals: dict[Any, Arrival] = {}  # by connection, the oldest first
         self.held = 0  # bytes in the arrivals, and in requests that threads are answering
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -117,6 +121,8 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
     def take(self, conn: Any, arrival: Arrival, piece: bytes) -> None:
         """Adds a piece to a request, and gives the request to a thread when that was its last."""
         arrival.latest = time.monotonic()
+        if not arrival.data:  # on a connection that was kept open, the wait for a request is no part of it
+            arrival.started = arrival.latest
         keep = len(piece)
         if arrival.head and arrival.length is not None and arrival.length > self.body_limit:
             keep = 0
@@ -159,6 +165,11 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         conn.parser.unreader.collected = io.BytesIO(arrival.data)
         super().enqueue_req(conn)
 
+    def handle(self, conn: Any) -> Any:
+        """Reads a request and answers it; runs in a thread."""
+        self.answering.head = bytes(conn.parser.unreader.collected.getbuffer()[:HEAD_LIMIT])
+        return super().handle(conn)
+
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answers a request; runs in a thread."""
         conn.sock.settimeout(self.stall_seconds)  # also for a visitor who does not read the answer
@@ -181,7 +192,7 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
             status = _REFUSALS.get(type(exc), HTTPStatus.BAD_REQUEST)
             _log.warning("no request", extra={"fields": fields})
         try:
-            write_error(client, status.value, status.phrase, "")
+            client.sendall(refusal(self.wsgi, status, getattr(self.answering, "head", b"")))
         except OSError:
             pass  # gone
 
@@ -218,19 +229,25 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         for conn, arrival in list(self.arrivals.items()):
             waits = not arrival.finished and (arrival.data or self.alive)
             patience = self.stall_seconds if waits else STOP_KEEPALIVE_LINGER
-            if now - arrival.latest > patience or now - arrival.started > self.upload_seconds:
+            if now - arrival.latest > patience or self.is_slow(arrival, now - arrival.started):
                 if arrival.data:
                     self.refuse(conn, HTTPStatus.REQUEST_TIMEOUT)
                 else:
                     self.drop(conn)
 
+    def is_slow(self, arrival: Arrival, seconds: float) -> bool:
+        """Whether a request has taken too long: who keeps sending at a village's pace has not."""
+        if seconds > self.upload_seconds:
+            return True
+        return arrival.came < self.upload_rate * (seconds - FIRST_MINUTE)
+
     def refuse(self, conn: Any, status: HTTPStatus) -> None:
-        """Cuts a request off, with the status that says why."""
-        head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Length: 0\r\n"
+        """Cuts a request off, with the status that says why and with words that say what to do."""
+        came, later = bytes(self.arrivals[conn].data[:HEAD_LIMIT]), {}
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
-            head += f"Retry-After: {random.choice(RETRY_AFTER)}\r\n"
+            later["Retry_After"] = f"{random.choice(RETRY_AFTER)}"
         try:
-            conn.sock.send(f"{head}\r\n".encode())
+            conn.sock.send(refusal(self.wsgi, status, came, **later))
         except OSError:
             pass  # gone, or not reading
         self.forget(conn)

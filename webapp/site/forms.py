@@ -2,6 +2,7 @@
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
+from werkzeug.datastructures import FileStorage
 from wtforms import BooleanField, StringField, ValidationError
 
 from webapp.answer.assessment import MAX_ASPECT, MIN_SIDE, Answers
@@ -11,7 +12,7 @@ from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.api.question import read_box
 from webapp.config import current_settings
 from webapp.model.predictor import current_predictor
-from webapp.photo.imaging import Box, Photo, PhotoError
+from webapp.photo.imaging import Box, BoxOutside, Photo, PhotoError
 from webapp.server.request_log import note
 from webapp.site import wording
 from webapp.site.languages import gettext
@@ -21,10 +22,15 @@ class NoPhoto(PhotoError):
     code = "missing"
 
 
+class FrameDiffers(PhotoError):
+    code = "frame_differs"
+
+
 class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """One photo, chosen or taken with the phone's camera, three optional answers and three optional details.
 
-    ``box`` is filled by the script with which a person crops the photo, and empty without it. After a
+    ``box`` is filled by the script with which a person crops the photo, and empty without it; ``drawn`` is
+    the width and height, as ``1800x2400``, of the picture in whose pixels the box was set. After a
     successful validation ``decoded`` is the photo and ``crop`` the part to look at, ``None`` for the
     square in the middle; after a failed one ``status`` is the HTTP status that says why.
     """
@@ -32,6 +38,7 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     photo = FileField()
     camera = FileField()
     box = StringField()
+    drawn = StringField()
     changed = BooleanField()
     symptoms = BooleanField()
     different = BooleanField()
@@ -50,12 +57,25 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             if upload is None:
                 raise NoPhoto
             self.crop = read_box(self.box.data) if self.box.data else None
-            self.decoded = read_photo(upload.stream, current_settings(), self.crop)
+            self.decoded = self._read(upload)
         except PhotoError as error:
             message = PHOTO_MESSAGES[error.code]
             self.status = message.status
             note(error=error.code)
             raise ValidationError(gettext(message.sentence)) from error
+
+    def _read(self, upload: FileStorage) -> Photo:
+        """Reads the photo, and makes sure that it is the picture in which the person framed the spot."""
+        try:
+            photo = read_photo(upload.stream, current_settings(), self.crop)
+        except BoxOutside as error:
+            if self.drawn.data:  # the page's script keeps the frame inside of what it drew
+                raise FrameDiffers from error
+            raise
+        # Seen from another side or at another size, the box would hold another part of the skin.
+        if self.crop and self.drawn.data and self.drawn.data != f"{photo.size[0]}x{photo.size[1]}":
+            raise FrameDiffers(f"framed in {self.drawn.data[:20]}, sent in {photo.size}")
+        return photo
 
     def validate_age(self, field: StringField) -> None:
         """Checks what was typed or, of a form that was tampered with, sent."""

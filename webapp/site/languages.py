@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
+from babel import negotiate_locale
 from babel.support import NullTranslations
 from flask import Flask, Response, current_app, g, has_request_context, request
 from flask_babel import Babel, get_translations
 from markupsafe import Markup
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 
 LANGUAGES: Final[Mapping[str, str]] = {
     "en": "English",
@@ -87,7 +90,19 @@ def select_language() -> str:
     """Returns the language of ``?lang=``, else the best that the browser asks for, else the default."""
     if not has_request_context():  # the command line
         return DEFAULT
-    return chosen_language() or request.accept_languages.best_match(LANGUAGES, DEFAULT)
+    return chosen_language() or asked_language(request.headers.get("Accept-Language"))
+
+
+def asked_language(header: str | None) -> str:
+    """Returns the first language that a browser asks for and that there is, else the default.
+
+    A regional variant counts as its language (``pt-BR``, ``de-CH``). The order is the browser's own:
+    Werkzeug's reader of this very header puts every variant before every plain language, whatever their
+    weights.
+    """
+    asked = parse_accept_header(header, Accept)
+    wanted = [language.replace("_", "-") for language, weight in asked if weight > 0]
+    return (negotiate_locale(wanted, LANGUAGES, sep="-") or DEFAULT).lower()
 
 
 def chosen_language() -> str | None:

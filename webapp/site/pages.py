@@ -6,11 +6,12 @@ Every figure comes from the answer, the contract or ``metrics.json``; none is ty
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Final
 
 from flask import url_for
 
 from webapp.answer.assessment import Answers
-from webapp.answer.messages import PHOTO_MESSAGES
+from webapp.answer.messages import FORM_CODES, PHOTO_MESSAGES
 from webapp.api import openapi
 from webapp.api.question import MAX_PHOTOS
 from webapp.config import Settings, current_settings
@@ -18,6 +19,9 @@ from webapp.model.bundle import Bundle
 from webapp.site import figures, wording
 from webapp.site.formats import long_date, megabytes
 from webapp.site.languages import gettext as _
+
+HIDDEN_CODES: Final = FORM_CODES | {"missing", "frame_differs"}
+"""Refusals that only the page's own form can get."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def api_page(settings: Settings) -> ApiPage:
         needs_key=bool(settings.api_keys),
         sent=tuple((name, _(text, photos=MAX_PHOTOS)) for name, text in openapi.FIELDS.items()),
         received=tuple((name, _(text)) for name, text in openapi.RECORD.items()),
-        refusals=tuple(refusal for refusal in refusals if refusal[1] not in ("csrf", "missing")),
+        refusals=tuple(refusal for refusal in refusals if refusal[1] not in HIDDEN_CODES),
     )
 
 
@@ -125,6 +129,6 @@ def error_page(status: int, code: str | None = None) -> ErrorPage:
 
     Args:
         status: The HTTP status, one of ``messages.STATUS_MESSAGES``.
-        code: ``csrf`` where a 400 is the form's protection.
+        code: One of ``messages.FORM_CODES`` where a 400 is the form's protection.
     """
     return ErrorPage(status, *wording.error(status, code, megabytes(current_settings().max_upload_bytes)))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from flask import Request
-from flask_babel import format_decimal
 
 from webapp.answer.assessment import Assessment, Outcome, Urgency
 from webapp.answer.diagnose import examine, read_photo
@@ -20,7 +19,7 @@ from webapp.photo import overlay
 from webapp.photo.imaging import PhotoError, centre_square
 from webapp.photo.overlay import Picture
 from webapp.site import wording
-from webapp.site.formats import Percent
+from webapp.site.formats import Percent, megabytes
 from webapp.site.forms import NoPhoto
 from webapp.site.languages import gettext as _
 
@@ -93,9 +92,8 @@ def look(predictor: Predictor, photos: Sequence[AskedPhoto], settings: Settings)
 
 def empty_page(error: PhotoError | None = None) -> SeveralPage:
     """Prepares the form, with what was wrong with what was sent."""
-    size = format_decimal(current_settings().max_upload_bytes / 1e6, "#,##0.#")
     sentence = _(PHOTO_MESSAGES[error.code].sentence) if error else ""
-    return SeveralPage(MAX_PHOTOS, f"{size}\N{NO-BREAK SPACE}MB", sentence)
+    return SeveralPage(MAX_PHOTOS, megabytes(current_settings().max_upload_bytes), sentence)
 
 
 def answers_page(looked: Sequence[Looked], bundle: Bundle) -> SeveralPage:

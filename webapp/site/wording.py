@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from webapp.answer.assessment import Answers, Outcome, Reason
 from webapp.answer.details import Sex, Site
-from webapp.answer.messages import PHOTO_MESSAGES, status_message
+from webapp.answer.messages import FORM_CODES, PHOTO_MESSAGES, status_message
 from webapp.model.contract import Gate
 from webapp.site.languages import gettext as _
 
@@ -200,7 +200,7 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
 
     Args:
         status: The HTTP status, one of ``messages.STATUS_MESSAGES``.
-        code: ``csrf`` where a 400 is the form's protection.
+        code: One of ``messages.FORM_CODES`` where a 400 is the form's protection.
         max_size: The largest photo that is taken, as ``15 MB``.
 
     Returns:
@@ -209,14 +209,16 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
     not_kept = _("We did not look at your photo and did not keep it.")
     to_start = _("Open the start page and send the photo from there.")
     wait = _("Wait a few minutes, then try again.")
-    if code == "csrf":
-        message = PHOTO_MESSAGES[code]
+    if code in FORM_CODES:
         return (
-            _(message.title),
+            _(PHOTO_MESSAGES[code].title),
             _("So that nobody can send photos in your name, we take them from our own form only.")
             + f" {not_kept}",
-            (_("Allow cookies for this site."), to_start),
+            _refused_form(code, to_start),
         )
+    if code in ("missing_field", "form_too_long"):
+        message = PHOTO_MESSAGES[code]
+        return _(message.title), f"{_(message.sentence)} {not_kept}", (to_start,)
     texts: dict[int, tuple[str, tuple[str, ...]]] = {
         400: (_("Your browser sent something that we did not understand."), (to_start,)),
         401: (_("Only programs with a key of this server may send photos here."), (to_start,)),
@@ -228,6 +230,13 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
             (_("Check the address."), _("Or begin at the start page.")),
         ),
         405: (_("You can open the start page, and send a photo from there."), (to_start,)),
+        408: (
+            _("The connection was too slow, or it broke while your photo was on its way.") + f" {not_kept}",
+            (
+                _("Go to where the connection is better, then send the photo again."),
+                _("Or crop the photo so that it shows only the spot and a little skin around it."),
+            ),
+        ),
         413: (
             _("We can take photos up to %(size)s. Yours was larger.", size=max_size) + f" {not_kept}",
             (
@@ -236,6 +245,7 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
                 _("Or send it to yourself by e-mail in size “medium”."),
             ),
         ),
+        414: (_("The address that you opened has far more letters than any page of ours."), (to_start,)),
         415: (
             _("We can read JPEG, PNG, WebP, HEIC and AVIF files.") + f" {not_kept}",
             (
@@ -251,6 +261,10 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
             _("So that everybody gets an answer, we take only so many photos in a row from one place."),
             (wait,),
         ),
+        431: (
+            _("It may hold many cookies, or an extension adds to what it sends."),
+            (_("Delete the cookies of this site."), _("Or use another browser."), to_start),
+        ),
         500: (
             _("We have noted what happened and will look into it.") + f" {not_kept}",
             (wait, _("If it happens again, try another photo.")),
@@ -261,3 +275,25 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
         ),
     }
     return _(status_message(status).title), *texts[status]
+
+
+def _refused_form(code: str, to_start: str) -> tuple[str, ...]:
+    steps: dict[str, tuple[str, ...]] = {
+        "form_expired": (
+            _("The form was opened a while ago, and we have started anew since then."),
+            _("Open the start page again, choose the photo once more and send it from there."),
+        ),
+        "form_cookies": (
+            _("Allow cookies for this site. We need one to know our own form again, and delete it with it."),
+            _("If you have deleted your cookies since, nothing needs to be changed."),
+            to_start,
+        ),
+        "form_elsewhere": (_("Close the page that sent you here."), to_start),
+        "form_hidden": (
+            _("Switch off the extension or setting that hides the address of our page from us."),
+            _("Or use another browser."),
+            to_start,
+        ),
+        "form_token": (to_start, _("Programs send photos to another address: see “For programs” below.")),
+    }
+    return steps[code]

@@ -1,7 +1,9 @@
 // "My spots" in this browser's IndexedDB. Nothing here talks to a server.
 
-import { openDB } from "../../vendor/idb/index.js";
+import "../../vendor/idb/umd.js";
 import { STEPS } from "./migrations.js";
+
+const { openDB } = globalThis.idb;
 
 const NAME = "spots";
 const BOTH = ["spots", "photos"];

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from train.evaluation.decisions import (
+    answers_given,
+    missed_figures,
     operating_figures,
     operating_points,
     outcome_figures,
@@ -65,3 +67,17 @@ def test_outcomes_have_intervals():
     found = outcomes(scored([0.9, 0.1] * 20, [True, False] * 20), 20)
     assert found["cancer"]["no_signs"] == {"value": 0, "low": 0, "high": 0}
     assert found["harmless"]["no_signs"]["value"] == 1
+
+
+def test_what_an_answer_means_is_counted_among_those_who_get_it():
+    photos = scored([0.9, 0.8, 0.3, 0.1], [True, False, False, False], [False, False, False, True])
+    found = answers_given(photos, 20)
+    assert found["signs"]["cancers"]["value"] == 0.5
+    assert found["unsure"]["cancers"]["value"] == 0
+    assert np.isnan(found["no_signs"]["cancers"]["value"])
+    assert set(found) == {"signs", "unsure", "no_signs"}
+
+
+def test_a_cancer_is_missed_if_it_gets_the_all_clear_not_if_it_is_refused():
+    photos = scored([0.1, 0.1, 0.3, 0.1], [True, True, True, False], [False, True, False, False])
+    assert missed_figures(photos) == {"missed": pytest.approx(1 / 3), "spared": 1}

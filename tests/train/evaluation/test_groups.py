@@ -39,7 +39,17 @@ def test_too_few_photos_give_no_figure():
         "malignancy_auc": None,
         "sensitivity": None,
         "specificity": None,
+        "missed": None,
+        "spared": None,
     }
+
+
+def test_a_promise_is_checked_where_a_group_has_fifty_cancers():
+    records = [record(i, localization="back" if i < 110 else "foot") for i in range(200)]
+    found = by_factor(scored(200), records, DERMOSCOPY_FACTORS, 20)["site"]
+    assert found["trunk"]["missed"]["value"] == 0
+    assert found["trunk"]["spared"]["value"] == 0  # 0.25 is above the limit
+    assert (found["foot"]["cancers"], found["foot"]["missed"]) == (45, None)
 
 
 def test_a_factor_that_nothing_is_known_of_is_left_out():

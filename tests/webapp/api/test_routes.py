@@ -109,6 +109,31 @@ def test_a_request_without_the_field_is_told_how_to_send_it(
     assert "multipart/form-data" in problem(response)["detail"] and "“photo”" in problem(response)["detail"]
 
 
+@pytest.mark.parametrize("size", [10, 150_000, 250_000, 2_000_000])
+@pytest.mark.parametrize("kind", ["no file name", "urlencoded", "raw"])
+def test_a_photo_that_is_sent_as_a_text_is_told_so_whatever_its_size(
+    client: FlaskClient, photo: bytes, size: int, kind: str
+) -> None:
+    """As with ``curl -F "photo=<spot.jpg"`` and ``curl --data-binary @spot.jpg``."""
+    content = (photo * (size // len(photo) + 1))[:size]
+    body, content_type = {
+        "no file name": (
+            b'--b\r\nContent-Disposition: form-data; name="photo"\r\n\r\n' + content + b"\r\n--b--\r\n",
+            "multipart/form-data; boundary=b",
+        ),
+        "urlencoded": (content, "application/x-www-form-urlencoded"),
+        "raw": (content, "image/jpeg"),
+    }[kind]
+    response = client.post("/api/v1/predict", data=body, content_type=content_type)
+    assert (response.status_code, problem(response)["code"]) == (400, "missing_field")
+
+
+def test_a_long_text_beside_a_photo_is_no_large_photo(client: FlaskClient, photo: bytes) -> None:
+    response = send_several(client, photo, changed="x" * 300_000)
+    assert (response.status_code, problem(response)["code"]) == (413, "form_too_long")
+    assert send_several(client, photo + bytes(300_000)).status_code == 200, "a file may be large"
+
+
 def test_other_errors_are_problems_too(client: FlaskClient) -> None:
     wrong_method = client.get("/api/v1/predict")
     assert (wrong_method.status_code, problem(wrong_method)["title"]) == (405, "Method Not Allowed")

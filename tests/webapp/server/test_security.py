@@ -1,14 +1,16 @@
 import io
 import re
 import socket
+import tracemalloc
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import create_environ, run_wsgi_app
+from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
 from tests.conftest import AppMaker
+from webapp.answer.messages import FORM_CODES, PHOTO_MESSAGES
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -25,7 +27,18 @@ HEADERS = {
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/about", "/nothing", "/api/v1/predict", "/healthz", "/readyz", "/static/app.css"]
+    "path",
+    [
+        "/",
+        "/about",
+        "/spots",
+        "/spots/compare",
+        "/nothing",
+        "/api/v1/predict",
+        "/healthz",
+        "/readyz",
+        "/static/app.css",
+    ],
 )
 def test_every_answer_has_the_security_headers(client: FlaskClient, path: str) -> None:
     with client.get(path) as response:
@@ -129,6 +142,15 @@ def test_only_trusted_hosts_are_answered(make_app: AppMaker, host: str, status: 
     assert client.get("/healthz", headers={"Host": "10.0.0.1"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("[::1]", 200), ("[::1]:8000", 200), ("[::2]", 400), ("[2001:db8::1]:80", 400), ("localhost", 400)],
+)
+def test_an_ipv6_address_can_be_trusted(make_app: AppMaker, host: str, status: int) -> None:
+    client = make_app(trusted_hosts=("[::1]",)).test_client()
+    assert client.get("/about", headers={"Host": host}).status_code == status
+
+
 @pytest.mark.parametrize("host", ["", "a b", "[::1", "x" * 5000, "a@b", "\u00e9.example"])
 @pytest.mark.parametrize("settings", [{}, {"trusted_hosts": ("spots.example",)}, {"dyno": "web.1"}])
 def test_an_odd_host_header_breaks_nothing(make_app: AppMaker, host: str, settings: dict[str, Any]) -> None:
@@ -157,15 +179,67 @@ def test_the_form_needs_the_token_of_its_own_session(app: Flask, photo: bytes, p
     assert response.status_code == (200 if token == "own" else 400)
 
 
-def test_over_https_the_form_must_come_from_this_site(make_app: AppMaker, photo: bytes) -> None:
+OWN, OTHER = "https://localhost", "https://evil.example"
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Referer": f"{OWN}/"}, None),
+        ({"Origin": OWN}, None),
+        ({"Origin": OWN, "Referer": f"{OTHER}/"}, None),
+        ({"Origin": "null", "Referer": f"{OWN}/"}, None),
+        ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, None),
+        ({"Origin": "null", "Sec-Fetch-Site": "none", "Referer": f"{OWN}/"}, None),
+        ({"Referer": f"{OTHER}/"}, "form_elsewhere"),
+        ({"Origin": OTHER}, "form_elsewhere"),
+        ({"Origin": "http://localhost"}, "form_elsewhere"),
+        ({"Origin": f"{OWN}:8443"}, "form_elsewhere"),
+        ({"Origin": "https://localhost.evil.example"}, "form_elsewhere"),
+        ({"Origin": OTHER, "Referer": f"{OWN}/"}, "form_elsewhere"),
+        ({"Origin": OWN, "Sec-Fetch-Site": "cross-site"}, "form_elsewhere"),
+        ({"Origin": OWN, "Sec-Fetch-Site": "same-site"}, "form_elsewhere"),
+        ({}, "form_hidden"),
+        ({"Origin": "null"}, "form_hidden"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/crop"])
+def test_over_https_the_form_must_come_from_this_site(
+    make_app: AppMaker, photo: bytes, path: str, headers: dict[str, str], code: str | None
+) -> None:
     client = make_app(proxy_hops=1).test_client()
     token = csrf_token(client.get("/", headers=HTTPS).text)
-    for referrer, status in (("https://localhost/", 200), ("https://evil.example/", 400)):
-        data = {"photo": (io.BytesIO(photo), "spot.jpg"), "csrf_token": token}
-        response = client.post(
-            "/", data=data, headers={**HTTPS, "Referer": referrer}, base_url="https://localhost"
-        )
-        assert response.status_code == status
+    data = {"photo": (io.BytesIO(photo), "spot.jpg"), "csrf_token": token}
+    response = client.post(path, data=data, headers={**HTTPS, **headers}, base_url=OWN)
+    assert response.status_code == (400 if code else 200)
+    if code:
+        assert says(response, path, code)
+
+
+def says(response: TestResponse, path: str, code: str) -> bool:
+    """Whether an answer gives this reason for refusing a form: in words to people, as a code to scripts."""
+    if path == "/crop":
+        return bool(response.get_json(force=True)["code"] == code)
+    return PHOTO_MESSAGES[code].title in response.text
+
+
+@pytest.mark.parametrize("path", ["/", "/crop"])
+@pytest.mark.parametrize("code", ["form_token", "form_cookies", "form_expired"])
+def test_each_reason_of_a_refused_form_has_its_own_advice(
+    make_app: AppMaker, photo: bytes, path: str, code: str
+) -> None:
+    app = make_app()
+    client = app.test_client(use_cookies=code != "form_cookies")
+    token = csrf_token(client.get("/").text)
+    if code == "form_expired":
+        app.secret_key = "the key of the next start"
+    data = {"photo": (io.BytesIO(photo), "spot.jpg"), "csrf_token": "" if code == "form_token" else token}
+    response = client.post(path, data=data)
+    assert response.status_code == 400 and says(response, path, code)
+    if path == "/":
+        assert ("Allow cookies" in response.text) is (code == "form_cookies")
+        others = FORM_CODES - {code}
+        assert not [other for other in others if says(response, path, other)]
 
 
 NAMELESS = b"--b\r\nContent-Disposition: form-data%b\r\n\r\nx\r\n--b--\r\n"
@@ -187,6 +261,10 @@ JSON = {"Content-Type": "application/json"}
         ("/", JSON, b"{", 400),
         ("/crop", JSON, b"[1]", 400),
         ("/", {"Referer": "https://["}, b"", 400),
+        ("/", {"Origin": "https://["}, b"", 400),
+        ("/", {"Origin": "https://localhost:abc"}, b"", 400),
+        ("/", {"Origin": "\xff"}, b"", 400),
+        ("/", {"Sec-Fetch-Site": "\xff"}, b"", 400),
         ("/", {"Referer": "https://localhost:abc/"}, b"", 400),
         ("/", {"Referer": "https://localhost:99999/"}, b"", 400),
         ("/", {"Referer": "https://localhost/", "Host": "localhost:99999"}, b"", 400),
@@ -216,6 +294,17 @@ def test_odd_requests_are_no_500(
 @pytest.mark.parametrize("path", ["/", "/crop", "/api/v1/predict"])
 def test_a_form_has_limits(client: FlaskClient, path: str, data: dict[str, str]) -> None:
     assert client.post(path, data=data, content_type="multipart/form-data").status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/", "/crop", "/api/v1/predict"])
+def test_a_form_of_a_million_fields_takes_no_memory(client: FlaskClient, path: str) -> None:
+    body, content_type = b"a&" * 1_000_000, "application/x-www-form-urlencoded"
+    tracemalloc.start()
+    response = client.post(path, data=body, content_type=content_type)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert response.status_code == 400
+    assert most < 20_000_000, "bytes; read as fields they would be 100 million"
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "PROPFIND"])

@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing
@@ -18,15 +19,19 @@ from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import psutil
 import pytest
+from flask import Flask
 from gunicorn.http.body import LengthReader
 
 from tests.conftest import multipart
 from tests.hazards import png_of
 from tests.rendered import render_lesion, to_bytes
 from tests.serving import Server, serving, wait_until_ready
+from webapp.config import Settings
+from webapp.server.arrival import Arrival
 from webapp.server.request_log import JsonFormatter
 from webapp.server.worker import CollectingWorker, Delivered
 
@@ -97,6 +102,46 @@ def test_a_body_that_trickles_in_is_cut_off_in_the_end(server: Server, photo: by
                 connection.sendall(body[position : position + 1])
                 time.sleep(0.5)
     assert TOTAL - 1 < time.monotonic() - started < TOTAL + 5
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "slow"),
+    [
+        (40_000, 75, False),  # 3 MB through a poor phone connection
+        (4_000, 750, False),  # and through a village's uplink
+        (4_000, 899, False),
+        (4_000, 901, True),  # nothing may take for ever
+        (500, 59, False),
+        (500, 80, True),
+    ],
+)
+def test_who_keeps_sending_is_let_go_on(rate: int, seconds: int, slow: bool) -> None:
+    settings = Settings()
+    worker = object.__new__(CollectingWorker)
+    worker.upload_seconds, worker.upload_rate = settings.upload_seconds, settings.upload_rate
+    arrival = Arrival(0, seconds, bytearray(rate * seconds))
+    assert worker.is_slow(arrival, seconds) is slow
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("/api/v1/predict", '"detail": "The photo took too long'), ("/?lang=de", '<html lang="de">')],
+)
+def test_whoever_is_cut_off_reads_what_to_do(server: Server, photo: bytes, path: str, words: str) -> None:
+    body, content_type = multipart(photo)
+    with closing(connect(server)) as connection:
+        connection.sendall(head(content_type, len(body), path) + body[:1000])
+        answer = read_all(connection).decode()
+    assert answer.startswith("HTTP/1.1 408 Request Timeout\r\n") and words in answer
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_ipv6_is_answered_beside_ipv4(server: Server) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: [::1]:8000\r\nConnection: close\r\n\r\n"
+    for address in ("127.0.0.1", "::1"):
+        with closing(socket.create_connection((address, server.port), timeout=30)) as connection:
+            connection.sendall(request)
+            assert read_all(connection).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_visitor_who_does_not_read_loses_the_thread(server: Server) -> None:
@@ -309,6 +354,7 @@ def test_what_is_no_request_is_logged_by_its_kind_alone(
 
 
 def test_what_fails_outside_of_the_app_is_logged_without_what_was_sent(
+    app: Flask,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ours, visitor = socket.socketpair()
@@ -318,8 +364,11 @@ def test_what_fails_outside_of_the_app_is_logged_without_what_was_sent(
             try:
                 raise ValueError(request.uri)
             except ValueError as error:
-                CollectingWorker.handle_error(None, request, ours, ("192.0.2.1", 1), error)
-        assert read_all(visitor).startswith(b"HTTP/1.1 500")
+                worker = object.__new__(CollectingWorker)
+                worker.wsgi, worker.answering = app, SimpleNamespace(head=b"GET /mrs-example HTTP/1.1\r\n")
+                worker.handle_error(request, ours, ("192.0.2.1", 1), error)
+        answer = read_all(visitor)
+        assert answer.startswith(b"HTTP/1.1 500") and b"Something went wrong on our side" in answer
     (line,) = (json.loads(JsonFormatter().format(record)) for record in caplog.records)
     assert line["error"] == "ValueError" and "test_worker.py" in line["exception"]
     assert "mrs-example" not in json.dumps(line) and "192.0.2.1" not in json.dumps(line)
@@ -388,11 +437,14 @@ def test_held_uploads_have_a_limit_and_the_slowest_goes(server: Server, photo: b
     assert refused == [True] * 4 + [False] * 8
 
 
-def test_whoever_is_cut_off_together_does_not_come_back_together() -> None:
+def test_whoever_is_cut_off_together_does_not_come_back_together(app: Flask) -> None:
     worker, said = object.__new__(CollectingWorker), list[bytes]()
+    worker.wsgi, worker.arrivals = app, {}
     worker.forget = worker.linger = lambda conn: None
     for _ in range(30):
-        worker.refuse(SimpleNamespace(sock=SimpleNamespace(send=said.append)), HTTPStatus.SERVICE_UNAVAILABLE)
+        worker.arrivals = defaultdict(lambda: Arrival(0, 0))
+        sock = Mock(send=said.append)
+        worker.refuse(Mock(sock=sock), HTTPStatus.SERVICE_UNAVAILABLE)
     assert len(set(said)) == 3  # fewer by chance: once in 60,000
 
 

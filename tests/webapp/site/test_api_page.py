@@ -17,6 +17,7 @@ from tests.rendered import render_lesion_jpeg
 from webapp.answer.assessment import VERDICTS
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.api.openapi import FIELDS, RECORD
+from webapp.site.pages import HIDDEN_CODES
 
 KEY = "the-key-of-a-program"
 EXAMPLES = ["curl-one", "curl-several", "python"]
@@ -65,7 +66,7 @@ def test_the_page_names_every_field_and_every_error(client: FlaskClient) -> None
     assert [code.text for code in page.select("#sent-fields dt code")] == list(FIELDS)
     assert [code.text for code in page.select("#received-fields dt code")] == list(RECORD)
     shown = {code.text for code in page.select("table td code")}
-    assert shown == set(PHOTO_MESSAGES) - {"csrf", "missing"}
+    assert shown == set(PHOTO_MESSAGES) - HIDDEN_CODES
     link = page.select_one('main a[href$="/api/v1/openapi.json"]')
     assert link is not None
 

@@ -39,7 +39,16 @@ def test_the_start_page_has_the_form(client: FlaskClient) -> None:
     form = page.find("form", {"method": "post", "enctype": "multipart/form-data"})
     assert form is not None
     names = {field.get("name") for field in form.find_all("input")}
-    assert names == {"photo", "camera", "box", "changed", "symptoms", "different", "csrf_token"}
+    assert names == {"photo", "camera", "box", "drawn", "changed", "symptoms", "different", "csrf_token"}
+
+
+def test_a_dialogue_for_files_shows_all_that_can_be_read(client: FlaskClient) -> None:
+    field = parsed(client.get("/")).find("input", {"name": "photo"})
+    assert field is not None
+    accepted = str(field["accept"]).split(",")
+    assert accepted[0] == "image/jpeg", "what Safari turns a HEIC into where HEIC is not named"
+    kinds = {f"image/{kind}" for kind in ("png", "webp", "heic", "heif", "avif")}
+    assert kinds | {".heic", ".heif", ".hif", ".jfif"} <= set(accepted)
 
 
 @pytest.mark.parametrize("field", ["photo", "camera"])
@@ -128,7 +137,8 @@ def test_a_form_from_elsewhere_is_refused(client: FlaskClient, photo: bytes, sen
     client.get("/")
     response = client.post("/", data={"photo": (io.BytesIO(photo), "spot.jpg")} | sent)
     assert response.status_code == 400
-    assert "Allow cookies for this site" in words(parsed(response))
+    code = "form_expired" if sent.get("csrf_token") else "form_token"
+    assert PHOTO_MESSAGES[code].title in words(parsed(response))
 
 
 def test_the_form_works_over_https(client: FlaskClient, photo: bytes) -> None:
@@ -152,3 +162,27 @@ def test_the_page_about_the_model_shows_its_figures(client: FlaskClient) -> None
     assert response.status_code == 200
     text = words(parsed(response))
     assert "9.9.9" in text and "EfficientNet-Lite0" in text and "b" * 64 in text
+
+
+@pytest.mark.parametrize(
+    ("drawn", "status"),
+    [("600x450", 200), ("450x600", 422), ("300x225", 422), ("600x4500", 422), ("nonsense", 422), ("", 200)],
+)
+def test_a_frame_in_another_picture_than_the_one_sent_is_refused(
+    client: FlaskClient, photo: bytes, drawn: str, status: int
+) -> None:
+    response = send(client, photo, box="10,20,310,320", drawn=drawn)
+    assert response.status_code == status
+    if status == 422:
+        assert PHOTO_MESSAGES["frame_differs"].sentence in words(parsed(response))
+
+
+def test_a_frame_that_leaves_the_photo_was_set_in_another_one(client: FlaskClient, photo: bytes) -> None:
+    for drawn, code in (("1800x2400", "frame_differs"), ("", "box_outside")):
+        response = send(client, photo, box="1000,1000,1800,1800", drawn=drawn)
+        assert response.status_code == 422
+        assert PHOTO_MESSAGES[code].sentence in words(parsed(response))
+
+
+def test_without_a_frame_nothing_can_differ(client: FlaskClient, photo: bytes) -> None:
+    assert send(client, photo, drawn="1x1").status_code == 200

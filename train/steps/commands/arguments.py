@@ -9,6 +9,7 @@ from train.datasets.dataset import DatasetError, Subset, open_collection
 from train.datasets.near_copies import read_near_copies
 
 FEWEST_EXTRA = 8  # every fourth photo of a collection chooses limits
+MOST_ELSEWHERE = 700  # photos of each collection that choose limits: some 150 to 300 cancers, in 20 seconds
 
 Steps: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where a step adds its parser."""
@@ -40,6 +41,7 @@ def add_others(parser: argparse.ArgumentParser) -> None:
         help="their split by patient (default: the committed one)",
     )
     parser.add_argument("--natural", type=Path, help="everyday photos that show no lesion")
+    parser.add_argument("--nails", type=Path, help="photos of nails, which are no spot: half to refuse by")
     parser.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
     parser.add_argument(
         "--extra",
@@ -48,6 +50,14 @@ def add_others(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="other collections to learn from, but for the part of ISIC 2017 that only measures; without a "
         "diagnosis, fit needs a teacher for them",
+    )
+    parser.add_argument(
+        "--elsewhere",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="collections that the network has not learned from (of ISIC 2017 the part that only measures): "
+        "the limits of the answers are chosen on the worst of them",
     )
 
 
@@ -113,9 +123,28 @@ def taught_and_untaught(arguments: argparse.Namespace) -> tuple[list[Subset], li
     return taught, untaught
 
 
+def elsewhere_collections(arguments: argparse.Namespace) -> list[Subset]:
+    """Returns photos of collections that no network learned from, spread over each."""
+    subsets = []
+    for path in arguments.elsewhere:
+        collection = open_collection(path)
+        records = splits.unseen_part(collection)[1].records or collection.records
+        subsets.append(Subset(collection, records[:: -(-len(records) // MOST_ELSEWHERE)]))
+    return subsets
+
+
 def everyday_photos(arguments: argparse.Namespace, offset: int) -> Subset | None:
     """Every other everyday photo: those at 0 choose the limit, those at 1 measure it."""
-    if arguments.natural is None:
+    return _every_other(arguments.natural, offset)
+
+
+def nail_photos(arguments: argparse.Namespace, offset: int) -> Subset | None:
+    """Every other photo of nails: those at 0 are fitted to, those at 1 measure."""
+    return _every_other(arguments.nails, offset)
+
+
+def _every_other(path: Path | None, offset: int) -> Subset | None:
+    if path is None:
         return None
-    collection = open_collection(arguments.natural)
+    collection = open_collection(path)
     return Subset(collection, collection.records[offset::2])

@@ -9,8 +9,10 @@ from train.steps.commands.arguments import (
     add_data,
     add_others,
     add_run,
+    elsewhere_collections,
     everyday_photos,
     extra_collections,
+    nail_photos,
     part_of,
     phone_part,
 )
@@ -49,6 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
         everyday_photos(arguments, 0),
         open_masks(arguments.masks) if arguments.masks else None,
         tuple(extra_collections(arguments)),
+        nail_photos(arguments, 0),
+        tuple(elsewhere_collections(arguments)),
     )
     balance = json.loads((arguments.run / "run.json").read_text(encoding="utf-8"))["recipe"]["balance"]
     choices = calibrate(

@@ -12,6 +12,7 @@ from train.steps.commands.arguments import (
     add_data,
     add_others,
     everyday_photos,
+    nail_photos,
     part_of,
     phone_part,
 )
@@ -127,6 +128,7 @@ def run(arguments: argparse.Namespace) -> None:
         test=part_of(arguments, "test"),
         phone=phone_part(arguments, "test"),
         natural=everyday_photos(arguments, 1),
+        nails=nail_photos(arguments, 1),
         isic2018=Subset(isic2018, isic2018.records) if isic2018 else None,
         isic2017=isic2017,
         baseline_run=arguments.baseline_run,

@@ -11,6 +11,7 @@ from train.steps.commands.arguments import (
     add_run,
     everyday_photos,
     extra_collections,
+    nail_photos,
     part_of,
     phone_part,
 )
@@ -73,4 +74,6 @@ def training_data(arguments: argparse.Namespace) -> list[str]:
         learned.append(f"{name}, {len(extra.records):,} images, {use}")
     if natural := everyday_photos(arguments, 0):
         learned.append(f"{len(natural.records)} everyday photos without a spot, to refuse such photos")
+    if nails := nail_photos(arguments, 0):
+        learned.append(f"{len(nails.records)} photos of nails, to refuse such photos")
     return learned

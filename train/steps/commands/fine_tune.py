@@ -12,8 +12,8 @@ def add_parser(steps: Steps) -> None:
         "fine-tune",
         help="instead of embed and teach, where there is a GPU: teachers whose own layers learn",
         description="Fine-tunes CLIP ViT-B/16 in five folds (needs what train/README.md says) and writes "
-        "what each says of the photos that it was not shown. Minutes on a GPU, hours on two cores; it says which, "
-        "and goes on with the next fold where it stopped.",
+        "what each says of the photos that it was not shown. Minutes on a GPU, hours on two cores; it says "
+        "which, and goes on with the next fold where it stopped.",
     )
     add_data(step)
     add_others(step)
