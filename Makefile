@@ -5,7 +5,8 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
-ON_TWO := --numprocesses 2 --dist loadgroup
+# By file: its tests share servers, photos and the import of TensorFlow, which takes 8 seconds.
+ON_TWO := --numprocesses 2 --dist loadfile
 
 .PHONY: run test test-all setup lint lock audit protections load train-smoke report settings screenshots translations bench instances rehearse clean
 

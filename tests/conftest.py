@@ -23,15 +23,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests ``make test`` keeps on one of its processes: those of a file, which share servers and
-    photos; those with TensorFlow, which takes 8 seconds to import; those with a browser, which they share."""
-    for item in items:
-        group = next((name for name in ("tensorflow", "browser") if item.get_closest_marker(name)), None)
-        item.add_marker(pytest.mark.xdist_group(group or item.location[0]))
-
-
 @pytest.fixture
 def make_app() -> AppMaker:
     """Makes an app; keywords are settings."""

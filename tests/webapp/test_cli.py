@@ -185,10 +185,10 @@ def test_names_outside_of_the_terminals_letters_are_written_as_utf8(folder: Path
         cwd=ROOT,
         env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
         capture_output=True,
-        timeout=60,
+        timeout=180,
     )
     rows = list(csv.DictReader(io.StringIO(done.stdout.decode("utf-8"))))
-    assert [Path(row["path"]).name for row in rows][1:2] == [name]
+    assert Path(rows[-1]["path"]).name == name, "sorted behind the plain letters"
     assert len(rows) == 6 and b"Traceback" not in done.stderr
 
 
@@ -198,7 +198,9 @@ def test_whoever_stops_reading_is_told_how_far_it_came(folder: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:
-        done = subprocess.run(command, cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, text=True, timeout=180
+        )
     assert done.returncode == 3
     assert "Ended early, after 0 of 6 photos" in done.stderr and "Traceback" not in done.stderr
 
@@ -263,7 +265,7 @@ def test_folders_without_a_photo_are_wrong_usage(app: Flask, tmp_path: Path) -> 
 
 def test_the_command_of_the_readme_runs(folder: Path) -> None:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "predict", "--format", "json", folder]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1 and len(records) == 6
     assert all(0 <= record["malignancy"] <= 1 for record in records[1:])
@@ -288,5 +290,5 @@ def test_the_command_of_the_readme_runs(folder: Path) -> None:
 def test_a_start_that_fails_says_why_in_one_line(variable: str, value: str, sentence: str) -> None:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "predict", "a.jpg"]
     environ = {**os.environ, variable: value}
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)

@@ -7,7 +7,7 @@ the all-clear's limit is the lowest that any collection asks for, and how it doe
 checked by leaving each out in turn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,10 +18,12 @@ from webapp.model.contract import PhotoKind, Thresholds
 SPECIFICITY: Final = 0.90
 """Of ``signs``, on validation: of those who read it, most have something."""
 MISSED_AT_HOME: Final = 0.025
-MISSED_ELSEWHERE: Final = 0.05
-"""At most this share of a collection's cancers may end in "no signs"."""
-PRICES: Final = (0.025, 0.05, 0.075, 0.10, 0.15, 1.0)
-"""What else might be allowed elsewhere, for the table; 1 asks home alone."""
+"""At most this share of validation's cancers may end in "no signs"."""
+MISSED_UNSEEN: Final = 0.05
+"""At most this share of a collection's cancers may, if the limit was chosen without it."""
+PRICES: Final = (0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05, 0.075, 0.1, 1.0)
+"""Shares of each collection's cancers that a limit may let through: the highest is taken with which every
+collection that is left out misses no more than ``MISSED_UNSEEN``. 1 asks home alone."""
 FAMILIAR: Final = 0.95
 """Share of the validation photos of a kind that are not ``unusual``."""
 MELANOMAS_SOON: Final = 0.95
@@ -66,31 +68,51 @@ class Limits:
     table: list[dict[str, Any]]
 
 
-def choose_limits(samples: Sequence[Sample], elsewhere: float = MISSED_ELSEWHERE) -> Limits:
+def choose_limits(samples: Sequence[Sample]) -> Limits:
     """Chooses the limits, and works out what other prices would cost.
+
+    Where even the lowest price misses more of a collection that is left out, that price is taken, and the
+    table says how many.
 
     Args:
         samples: One of the dermatoscope's at home at least.
-        elsewhere: Which share of another collection's cancers may end in "no signs".
     """
-    chosen = {kind: thresholds_for(kind, samples, elsewhere) for kind in PhotoKind}
-    table = [{**_row(samples, price), "chosen": price == elsewhere} for price in sorted({elsewhere, *PRICES})]
-    return Limits(chosen, table)
+    rows = {price: _row(samples, price) for price in PRICES}
+    kept = [price for price, row in rows.items() if _most_missed_unseen(row) <= MISSED_UNSEEN]
+    price = max(kept, default=PRICES[0])
+    return Limits(
+        {kind: thresholds_for(kind, samples, price) for kind in PhotoKind},
+        [{**row, "chosen": each == price} for each, row in rows.items()],
+    )
 
 
-def thresholds_for(
-    kind: PhotoKind, samples: Sequence[Sample], elsewhere: float = MISSED_ELSEWHERE
-) -> Thresholds:
+def _most_missed_unseen(row: Mapping[str, Any]) -> float:
+    """Returns the largest share of cancers missed in any collection that had no say."""
+    left_out = [
+        found["left_out"]["missed"]
+        for found in row["collections"].values()
+        if found["left_out"] and found["cancers"] >= FEWEST_CANCERS
+    ]
+    return max(left_out, default=0.0)
+
+
+def thresholds_for(kind: PhotoKind, samples: Sequence[Sample], price: float = 1.0) -> Thresholds:
     """Returns the limits for one kind of photo.
 
     The all-clear's limit of a phone's photo is never above the dermatoscope's: there is one collection of
     such photos at hand, from one place, and other cameras do worse than any other dermatoscope.
+
+    Args:
+        kind: Of the photos.
+        samples: One of the dermatoscope's at home at least.
+        price: Share of each collection's cancers that may get the all-clear; at home never more than
+            ``MISSED_AT_HOME``.
     """
     home = _home(kind, samples)
     unusual = float(np.quantile(home.unfamiliarity, FAMILIAR))
     signs = max(float(np.quantile(part, SPECIFICITY)) for part in _of_harmless(home))
     asked = [
-        _all_clear(sample, MISSED_AT_HOME if sample.home else elsewhere, unusual)
+        _all_clear(sample, min(price, MISSED_AT_HOME) if sample.home else price, unusual)
         for sample in samples
         if sample.kind in (PhotoKind.DERMATOSCOPE, kind) and sample.malignant.sum() >= FEWEST_CANCERS
     ]
@@ -135,12 +157,12 @@ def _melanoma_limit(kind: PhotoKind, samples: Sequence[Sample], signs: float, un
     return found
 
 
-def _row(samples: Sequence[Sample], elsewhere: float) -> dict[str, Any]:
+def _row(samples: Sequence[Sample], price: float) -> dict[str, Any]:
     """Returns what a price costs: the all-clear's limits, who gets it in each collection, and who where that
     collection has had no say."""
-    limits = {kind: thresholds_for(kind, samples, elsewhere) for kind in PhotoKind}
+    limits = {kind: thresholds_for(kind, samples, price) for kind in PhotoKind}
     row: dict[str, Any] = {
-        "missed_elsewhere": elsewhere,
+        "price": price,
         "unsure": {str(kind): found.unsure for kind, found in limits.items()},
         "collections": {},
     }
@@ -151,7 +173,7 @@ def _row(samples: Sequence[Sample], elsewhere: float) -> dict[str, Any]:
             "cancers": int(sample.malignant.sum()),
             "harmless": int((~sample.malignant).sum()),
             **shares_cleared(sample, limits[sample.kind]),
-            "left_out": shares_cleared(sample, thresholds_for(sample.kind, others, elsewhere))
+            "left_out": shares_cleared(sample, thresholds_for(sample.kind, others, price))
             if any(other.home and other.kind is PhotoKind.DERMATOSCOPE for other in others)
             else None,
         }

@@ -119,6 +119,14 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
             "This photo has too many pixels. Crop it to the spot and a little skin around it, then try again."
         ),
     ),
+    "too_many_pixels_of_format": Message(
+        413,
+        N_("This photo has too many pixels for its kind of file"),
+        N_(
+            "This photo has too many pixels for its kind of file. Save it as an ordinary JPEG, or crop it to "
+            "the spot and a little skin around it, then try again."
+        ),
+    ),
     "box_outside": Message(
         422,
         N_("The frame is not inside the photo"),

@@ -4,6 +4,14 @@ gunicorn's own hands a connection to a thread as soon as it is open, and the thr
 the rest of the request: as many connections as there are threads, each stopping in the middle of a
 photo, block it for good. Here the worker's event loop collects the request, and a thread gets it
 once it is complete. A connection that stalls costs a little memory until it is cut off.
+
+Why not gunicorn's gevent worker, which its documentation advises against slow clients? Tried with gevent
+26.9, twelve stalled connections and a queue of two: those that stop in the headers are cut off after the
+keep-alive time, but nothing cuts off one that stops in its body, whose request has begun and has a place in
+front of the model. Four such hold all places, and every other visitor's photo is answered 503 for as long
+as they like; still so after 40 s, with stall_seconds at 3. Whoever does not read an answer has no end
+either (its sockets have no timeout), and decoders and the network, which yield to no event loop, would need
+a pool of threads of their own: the threads that are here already.
 """
 
 import io

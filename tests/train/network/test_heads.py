@@ -75,6 +75,7 @@ def embedded():
     return Embedded(
         dermoscopy=dermoscopy,
         dermoscopy_classes=classes,
+        home=np.ones(300, bool),
         dermoscopy_val=familiar(300, 2)[0],
         other_val=np.empty((0, CHANNELS), np.float32),
         phone=phone,
@@ -112,6 +113,7 @@ def test_photos_of_other_dermatoscopes_widen_what_is_familiar(embedded):
         embedded,
         dermoscopy=np.concatenate([embedded.dermoscopy, shown]),
         dermoscopy_classes=np.concatenate([embedded.dermoscopy_classes, np.full(150, 3)]),
+        home=np.arange(450) < 300,
         other_val=held,
     )
     _, figures = fit_unfamiliarity(wider)

@@ -6,7 +6,8 @@ import pytest
 from train.steps.fit_limits import (
     FAMILIAR,
     MISSED_AT_HOME,
-    MISSED_ELSEWHERE,
+    MISSED_UNSEEN,
+    PRICES,
     SPECIFICITY,
     Sample,
     choose_limits,
@@ -49,13 +50,13 @@ def test_no_collection_misses_more_than_it_may(samples):
     limits = choose_limits(samples).thresholds
     for each in samples:
         missed = shares_cleared(each, limits[each.kind])["missed"]
-        assert missed <= (MISSED_AT_HOME if each.home else MISSED_ELSEWHERE)
+        assert missed <= (MISSED_AT_HOME if each.home else MISSED_UNSEEN)
 
 
 def test_the_worst_collection_decides(samples):
-    alone = thresholds_for(HOME, samples[:1])
-    worst = thresholds_for(HOME, samples)
-    assert worst.unsure < thresholds_for(HOME, samples[:3]).unsure <= alone.unsure
+    alone = thresholds_for(HOME, samples[:1], 0.05)
+    worst = thresholds_for(HOME, samples, 0.05)
+    assert worst.unsure < thresholds_for(HOME, samples[:3], 0.05).unsure <= alone.unsure
     assert worst.signs == alone.signs
 
 
@@ -98,20 +99,28 @@ def test_most_melanomas_that_are_not_told_no_signs_are_seen_soon(samples):
     assert thresholds_for(HOME, [few]).melanoma is None
 
 
-def test_the_table_says_what_each_price_costs_and_how_it_does_where_it_has_not_been(samples):
-    table = choose_limits(samples).table
-    prices = [row["missed_elsewhere"] for row in table]
-    assert prices == sorted(prices)
+def test_the_price_is_the_highest_that_holds_where_the_limit_has_not_been(samples):
+    table = choose_limits([*samples[:2], sample("near", 2.5, seed=2), sample("nearer", 2.7, seed=3)]).table
+    assert [row["price"] for row in table] == list(PRICES)
     spared = [row["collections"]["home"]["spared"] for row in table]
     assert spared == sorted(spared)
-    (chosen,) = (row for row in table if row["chosen"])
-    assert chosen["missed_elsewhere"] == MISSED_ELSEWHERE
-    far = chosen["collections"]["far"]
-    assert far["missed"] <= MISSED_ELSEWHERE < far["left_out"]["missed"]
+    worst = [
+        max(found["left_out"]["missed"] for name, found in row["collections"].items() if name != "home")
+        for row in table
+    ]
+    chosen = [row["chosen"] for row in table].index(True)
+    assert worst[chosen] <= MISSED_UNSEEN < worst[chosen + 1]
     # Nothing can be chosen without a home.
     assert table[0]["collections"]["home"]["left_out"] is None
 
 
+def test_where_no_price_holds_the_lowest_is_taken_and_the_table_says_what_it_misses(samples):
+    hopeless = sample("hopeless", -4, seed=4)
+    found = choose_limits([*samples, hopeless])
+    assert found.table[0]["chosen"]
+    assert found.table[0]["collections"]["hopeless"]["left_out"]["missed"] > MISSED_UNSEEN
+
+
 def test_a_collection_with_few_cancers_has_no_say(samples):
     few = sample("few", -3, count=60)
-    assert thresholds_for(HOME, [samples[0], few]) == thresholds_for(HOME, samples[:1])
+    assert thresholds_for(HOME, [samples[0], few], 0.05) == thresholds_for(HOME, samples[:1], 0.05)

@@ -101,11 +101,13 @@ def test_what_is_looked_at_keeps_its_pixels(box: imaging.Box | None, size: tuple
     assert decode(to_bytes(Image.new("RGB", (4800, 3600)), "JPEG"), box=box).image.size == size
 
 
-@pytest.mark.parametrize("file_format", FORMATS[:1] + FORMATS[2:3])
+@pytest.mark.parametrize("file_format", FORMATS[:2])
 def test_a_large_photo_that_lies_on_its_side_is_turned(large: Image.Image, file_format: str) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
-    photo = decode(to_bytes(large.rotate(90, expand=True), file_format, exif=exif, quality=90, method=0))
+    photo = decode(
+        to_bytes(large.rotate(90, expand=True), file_format, exif=exif, quality=90, compress_level=1)
+    )
     assert (photo.size, photo.image.size) == ((2600, 1960), (1300, 980))
     expected = np.asarray(large.reduce(2), np.int16)
     assert np.abs(np.asarray(photo.image, np.int16) - expected).mean() < 4

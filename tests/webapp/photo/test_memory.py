@@ -1,0 +1,165 @@
+"""No photo that is let in takes a worker more memory than the smallest dyno has."""
+
+import io
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from tests.hazards import claiming, png_of
+from tests.rendered import to_bytes
+from webapp.photo import imaging
+from webapp.photo.imaging import TooManyPixels, TooManyPixelsOfFormat, decode
+from webapp.photo.jpeg import read_parts
+from webapp.photo.memory import DECODING_BYTES, Budget
+
+PEAK: Final = 320e6  # bytes, beside the 190 MB that a worker takes before
+ROOT: Final = Path(__file__).parents[3]
+
+CODE: Final = """
+import ctypes, re, sys
+from pathlib import Path
+from webapp.photo.imaging import TooManyPixelsOfFormat, decode
+
+libc = ctypes.CDLL(None)
+libc.mallopt(-3, 256 * 1024)  # as gunicorn.conf.py
+libc.mallopt(-8, 2)
+
+def kilobytes(field):
+    return int(re.search(field + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+data = Path(sys.argv[1]).read_bytes()
+box = tuple(map(float, sys.argv[2:])) or None
+before = kilobytes("VmRSS")
+decode(data, box=box)
+print((kilobytes("VmHWM") - before) * 1024)
+"""
+
+
+def flat(megapixels: float) -> Image.Image:
+    """Of one colour, so that it is made and decoded quickly; the memory is the same."""
+    side = int((megapixels * 1e6) ** 0.5) // 16 * 16
+    return Image.new("RGB", (side, side), "peru")
+
+
+def sixteen_bits(megapixels: float) -> bytes:
+    image = flat(megapixels)
+    row = b"\0" + np.full((image.width, 3), 30_000, ">u2").tobytes()
+    return png_of(image.width, image.height, 2, 16, row * image.height)
+
+
+def ten_bits(megapixels: float) -> bytes:
+    image, stream = flat(megapixels), io.BytesIO()
+    pixels = np.full((image.height, image.width, 3), 30_000, "<u2")
+    pillow_heif.from_bytes("RGB;16", image.size, pixels.data).save(stream, enc_params={"preset": "ultrafast"})
+    return stream.getvalue()
+
+
+FAST: Final = {"enc_params": {"preset": "ultrafast"}}
+LARGEST: Final[dict[str, tuple[float, Callable[[float], bytes]]]] = {
+    "JPEG": (64, lambda most: to_bytes(flat(most), "JPEG")),
+    "JPEG, progressive, 4:4:4": (
+        48,
+        lambda most: to_bytes(flat(most), "JPEG", progressive=True, subsampling=0),
+    ),
+    "JPEG, progressive, 4:2:0": (64, lambda most: to_bytes(flat(most), "JPEG", progressive=True)),
+    "PNG": (64, lambda most: to_bytes(flat(most), "PNG", compress_level=1)),
+    "PNG of 16 bits": (64, sixteen_bits),
+    "WebP": (18, lambda most: to_bytes(flat(most), "WEBP", method=0)),
+    "WebP, lossless": (18, lambda most: to_bytes(flat(most), "WEBP", method=0, lossless=True, quality=0)),
+    "AVIF": (30, lambda most: to_bytes(flat(most), "AVIF", speed=10)),
+    "AVIF, 4:4:4": (26, lambda most: to_bytes(flat(most), "AVIF", speed=10, subsampling="4:4:4")),
+    "HEIC": (58, lambda most: to_bytes(flat(most), "HEIF", **FAST)),
+    "HEIC of 10 bits": (18, ten_bits),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("kind", LARGEST)
+def test_the_largest_of_each_kind_fits(kind: str, tmp_path: Path) -> None:
+    most, make = LARGEST[kind]
+    data = make(most)
+    (tmp_path / "photo").write_bytes(data)
+    boxes = [(), ("100", "100", "400", "400")] if kind in ("JPEG", "PNG") else [()]
+    for box in boxes:
+        command = [sys.executable, "-c", CODE, str(tmp_path / "photo"), *box]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert float(done.stdout) < PEAK
+
+
+def test_what_would_take_more_is_refused_before_it_is_decoded() -> None:
+    small = Image.new("RGB", (640, 480), "peru")
+    claimed = (7_900, 8_000)
+    too_much: dict[str, dict[str, Any]] = {
+        "JPEG": {"progressive": True, "subsampling": 0},
+        "WEBP": {},
+        "AVIF": {"subsampling": "4:4:4"},
+        "HEIF": {"chroma": 444},
+    }
+    for file_format, options in too_much.items():
+        data = claiming(to_bytes(small, file_format, **options), small.size, claimed)
+        started = time.perf_counter()
+        with pytest.raises(TooManyPixels) as caught:
+            decode(data)
+        assert caught.type is TooManyPixelsOfFormat or file_format == "AVIF"
+        assert time.perf_counter() - started < 2
+
+
+def test_progressive_pictures_are_counted_by_their_coefficients() -> None:
+    size = 640, 480
+    image = Image.new("RGB", size)
+    for subsampling, samples in ((0, 3), (1, 2), (2, 1.5)):
+        progressive = read_parts(to_bytes(image, "JPEG", progressive=True, subsampling=subsampling))
+        assert progressive.coefficients == size[0] * size[1] * samples
+        assert read_parts(to_bytes(image, "JPEG", subsampling=subsampling)).coefficients == 0
+
+
+def test_a_budget_is_shared_in_the_order_of_arrival() -> None:
+    budget, order, release = Budget(100), [], threading.Event()
+
+    def work(name: str, amount: int) -> None:
+        with budget.holding(amount):
+            order.append(name)
+            release.wait(5)
+
+    threads = []
+    for name, amount in (("a", 60), ("b", 40), ("large", 100), ("small", 1)):
+        threads.append(threading.Thread(target=work, args=(name, amount)))
+        threads[-1].start()
+        time.sleep(0.05)
+    assert order == ["a", "b"], "two fit side by side, and nobody overtakes"
+    release.set()
+    for thread in threads:
+        thread.join(5)
+    assert order == ["a", "b", "large", "small"]
+    with pytest.raises(ValueError), budget.holding(101):
+        pass
+    with budget.holding(100):
+        pass
+
+
+def test_what_fails_gives_its_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imaging, "_budget", budget := Budget(DECODING_BYTES))
+    data = to_bytes(Image.new("RGB", (64, 64)), "JPEG")
+    for file in (data, data[: len(data) // 2]):
+        try:
+            decode(file)
+        except imaging.PhotoError:
+            pass
+        assert budget._free == budget.most
+
+
+def test_the_message_says_what_to_do() -> None:
+    from webapp.answer.messages import PHOTO_MESSAGES
+
+    assert re.search("JPEG", PHOTO_MESSAGES[TooManyPixelsOfFormat.code].sentence)
