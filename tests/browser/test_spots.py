@@ -46,7 +46,6 @@ def kept(days: int, outcome: str, due: int | None = None, **fields: Any) -> dict
     """A photo as the store holds it, taken some days from today, with the day of its advised visit."""
     again = day(days + 28) if outcome == "no_signs" else None
     return {
-        "id": f"{abs(hash((days, outcome, due))):032x}"[-32:],
         "time": f"{day(days)}T10:00:00Z",
         "due": None if due is None else day(due),
         "again": again,
