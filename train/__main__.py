@@ -15,13 +15,17 @@ from train.steps.commands import (
     all_steps,
     average,
     calibrate,
+    copies,
     download,
+    embed,
     evaluate,
     export,
+    fine_tune,
     fit,
     leak,
     report,
     split,
+    teach,
 )
 from train.steps.failures import ExportError, FitError
 from webapp.model.bundle import BundleError
@@ -31,6 +35,11 @@ The steps in order, each reading what the one before it wrote:
 
   download    fetch HAM10000 from Harvard Dataverse (3 GB) into --to
   split       write the lesion-disjoint split; the committed one is used as it is
+  copies      pictures under two names, of which none may teach and measure; the committed list is used
+  embed       features of every photo by a large frozen network (needs PyTorch, see train/README.md)
+  teach       what teachers say of photos that they had not seen: fit's --targets, which are committed;
+              and how good they are where a whole collection was left out
+  fine-tune   where there is a GPU, instead of embed and teach: teachers whose own layers learn
   fit         train a network into --run; --resume goes on after an interruption
   average     mean of the weights of runs that differ in their seed (not part of "all")
   calibrate   choose temperature, weights and thresholds on validation
@@ -40,12 +49,30 @@ The steps in order, each reading what the one before it wrote:
   report      render README's table, the model card and the pictures from metrics.json
   all         split (if there is none yet), fit, calibrate, export, evaluate, report
 
+example: the student of the committed targets (add embed and teach before it to make these anew)
+  python -m train fit --data ham10000.zip --phone pad_ufes_20.zip --extra isic2017.zip \\
+    --targets train/datasets/targets.npz --model lite2 --frozen-stages 3 --run runs/student
 example: a network from the start
   python -m train download --to data/ham10000
   python -m train all --data data/ham10000 --run runs/lite0 --bundle webapp/bundle
 """
 
-STEPS = (download, split, fit, average, calibrate, export, evaluate, leak, report, all_steps)
+STEPS = (
+    download,
+    split,
+    copies,
+    embed,
+    teach,
+    fine_tune,
+    fit,
+    average,
+    calibrate,
+    export,
+    evaluate,
+    leak,
+    report,
+    all_steps,
+)
 FAILURES = (DatasetError, DownloadError, SplitError, BundleError, FitError, ExportError)
 
 

@@ -153,7 +153,8 @@ def test_an_answer_raises_the_outcome(open_page: PageOpener, site: Site, photo: 
     show(page, site, "raised by answers", photo)
     expect(page.locator("main section").first).to_have_class("outcome unsure")
     expect(page.get_by_text("Your answers count.")).to_be_visible()
-    expect(page.locator(".facts")).to_contain_text("bleeds, itches or does not heal")
+    page.locator("#sure > summary").click()
+    expect(page.locator("#sure .facts")).to_contain_text("bleeds, itches or does not heal")
 
 
 def test_at_night_the_pages_are_dark(open_page: PageOpener, site: Site) -> None:
@@ -174,7 +175,7 @@ def test_the_heat_map_can_be_switched_off_by_keyboard(
 ) -> None:
     page = open_page()
     show(page, site, "signs", photo)
-    switch = page.get_by_role("switch", name="Show the heat map")
+    switch = page.get_by_role("switch", name="Heat map")
     expect(switch).to_be_checked()
     expect(page.locator(".heat-map")).to_have_css("opacity", "1")
     switch.press("Space")
@@ -193,7 +194,7 @@ def test_print(open_page: PageOpener, site: Site, photo: bytes) -> None:
     page = open_page(color_scheme="dark")
     page.add_init_script("window.print = () => { document.body.dataset.printed = 'yes'; }")
     show(page, site, "signs", photo)
-    page.get_by_label("Show the heat map").uncheck()
+    page.get_by_label("Heat map").uncheck()
     page.get_by_role("button", name="Print or save as PDF").click()
     expect(page.locator("body")).to_have_attribute("data-printed", "yes")
     page.emulate_media(media="print")
@@ -201,9 +202,68 @@ def test_print(open_page: PageOpener, site: Site, photo: bytes) -> None:
     expect(page.locator(".heat-map")).to_have_css("opacity", "1")
     expect(page.locator(".facts time")).to_be_visible()
     expect(page.get_by_text("This is not a diagnosis.")).to_be_visible()
-    for gone in (".switch", "nav", ".skip-link", "[data-print]", "#look-for"):
+    for gone in (".switch", "nav", ".skip-link", "[data-print]", ".gist"):
         expect(page.locator(gone).first).to_be_hidden()
     expect(page.locator("body")).to_have_css("color", "rgb(27, 33, 48)")  # dark ink on paper, at night too
+
+
+@pytest.mark.parametrize("outcome", ["signs", "cannot-judge"])
+def test_all_that_was_closed_is_on_paper(
+    open_page: PageOpener, site: Site, photo: bytes, outcome: str
+) -> None:
+    """Sections open for print by style where the browser can, by script where it cannot, and close again."""
+    page = open_page()
+    show(page, site, outcome, photo)
+    folds = page.locator(".folds > details")
+    closed = folds.count()
+    assert closed == (4 if outcome == "signs" else 2)
+    page.emulate_media(media="print")
+    for index in range(closed):
+        expect(folds.nth(index).locator(".flow").first).to_be_visible()
+    page.emulate_media(media="screen")
+    expect(page.locator(".folds > details[open]")).to_have_count(0)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator(".folds > details[open]")).to_have_count(closed)
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".folds > details[open]")).to_have_count(0)
+
+
+def test_a_closed_section_opens_by_keyboard(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page()
+    show(page, site, "no-signs", photo)
+    for name in ("sure", "kinds", "look-for", "report"):
+        summary = page.locator(f"#{name} > summary")
+        expect(page.locator(f"#{name} > .flow")).to_be_hidden()
+        summary.focus()
+        summary.press("Enter")
+        expect(page.locator(f"#{name} > .flow")).to_be_visible()
+
+
+@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
+    open_page: PageOpener, site: Site, photo: bytes, outcome: str, locale: str
+) -> None:
+    page = open_page((360, 780), locale=locale)
+    show(page, site, outcome, photo)
+    parts = [".outcome", "#next" if outcome != "cannot-judge" else "#why", "#today", ".photo-stack"]
+    tops = [
+        page.locator(part).evaluate("part => part.getBoundingClientRect().top + scrollY") for part in parts
+    ]
+    assert tops == sorted(tops)
+    for part in (".outcome", ".advice, .tight, .checks", ".urgent", ".photo-stack"):
+        bottom = page.locator(part).first.evaluate("part => part.getBoundingClientRect().bottom + scrollY")
+        assert bottom <= 2 * 780, part
+
+
+def test_a_browser_without_script_opens_the_sections(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page(java_script_enabled=False)
+    site.answers(0.0318)
+    page.goto(site.url)
+    page.locator("#photo").set_input_files(file(photo))
+    page.locator(".button-main").click()
+    page.locator("#sure > summary").click()
+    expect(page.locator(".confidence dd")).to_be_visible()
 
 
 def test_a_repeated_visit_by_the_browsers_back_button_finds_the_form_ready(

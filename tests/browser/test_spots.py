@@ -46,7 +46,6 @@ def kept(days: int, outcome: str, due: int | None = None, **fields: Any) -> dict
     """A photo as the store holds it, taken some days from today, with the day of its advised visit."""
     again = day(days + 28) if outcome == "no_signs" else None
     return {
-        "id": f"{abs(hash((days, outcome, due))):032x}"[-32:],
         "time": f"{day(days)}T10:00:00Z",
         "due": None if due is None else day(due),
         "again": again,
@@ -339,7 +338,9 @@ def test_a_file_that_is_not_ours_changes_nothing(open_page: PageOpener, site: Si
         page.get_by_label("Import from a file").set_input_files(
             {"name": "a.json", "mimeType": "application/json", "buffer": content}
         )
-        expect(page.get_by_text("This file cannot be imported.")).to_be_focused(timeout=5000)
+        trouble = page.locator("[data-moved] [role=alert]")
+        expect(trouble).to_contain_text("This file cannot be imported.")
+        expect(trouble).to_be_focused()
         page.evaluate("document.querySelector('[data-moved]').replaceChildren()")
     newer = json.dumps(good | {"version": 2}).encode()
     page.get_by_label("Import from a file").set_input_files(

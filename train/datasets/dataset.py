@@ -6,9 +6,10 @@ with ``images/`` and ``labels.csv``, or a folder with one sub-folder a class.
 
 import csv
 import io
+import itertools
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -275,11 +276,13 @@ class Frames:
     aspects: np.ndarray
 
 
-def load_frames(subset: Subset, size: int) -> Frames:
-    """Decodes whole frames into memory, squashed to ``size`` × ``size`` (224: 150 kB each)."""
-    pixels = np.empty((len(subset.records), size, size, 3), np.uint8)
-    aspects = np.empty(len(subset.records), np.float32)
-    for i, (record, image) in enumerate(subset.images()):
+def load_frames(subsets: Sequence[Subset], size: int) -> Frames:
+    """Decodes whole frames into memory, squashed to ``size`` × ``size`` (400: 480 kB each)."""
+    count = sum(len(subset.records) for subset in subsets)
+    pixels = np.empty((count, size, size, 3), np.uint8)
+    aspects = np.empty(count, np.float32)
+    images = itertools.chain.from_iterable(subset.images() for subset in subsets)
+    for i, (record, image) in enumerate(images):
         aspects[i] = record.aspect or image.width / image.height
         if image.size != (size, size):
             image = image.resize((size, size), Image.Resampling.BICUBIC)

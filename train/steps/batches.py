@@ -10,7 +10,7 @@ from train.datasets.augment import random_view
 from train.datasets.dataset import Subset, true_centre_square
 from train.steps.recipe import Recipe
 from train.steps.teacher import Teacher
-from train.steps.training_set import TrainingSet
+from train.steps.training_set import TrainingSet, soft_labels
 from webapp.photo.imaging import model_input
 
 
@@ -42,15 +42,8 @@ class AugmentedBatches(keras.utils.PyDataset):
         return resized(views, size), targets
 
     def _targets(self, labels: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Returns the teacher's answer among the classes that the label leaves possible, mixed with a label
-        that leaves only one."""
         assert self.teacher
-        taught = self.teacher.answers(views)
-        possible = taught * labels
-        possible /= possible.sum(axis=1, keepdims=True)
-        share = self.recipe.teacher_share
-        known = labels.sum(axis=1, keepdims=True) == 1
-        return np.where(known, (1 - share) * labels + share * taught, possible)
+        return soft_labels(labels, self.teacher.answers(views), self.recipe.teacher_share)
 
 
 def steps_per_epoch(images: int, recipe: Recipe) -> int:

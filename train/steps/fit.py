@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from train.datasets.dataset import Subset
+from train.datasets.targets import read_targets
 from train.network.backbone import freeze_stages
 from train.network.models import build_classifier
 from train.network.names import SEED_CNN
@@ -40,6 +41,7 @@ def fit(
     resume: bool = False,
     start: Path | None = None,
     teachers: Sequence[Path] = (),
+    targets: Path | None = None,
     pretrained: bool = True,
     stop_after: int | None = None,
     strategy: str = "single",
@@ -56,6 +58,7 @@ def fit(
         resume: Whether to go on from the run's checkpoint, if it has one.
         start: A finished network of the same kind, or a bundle that holds one, to start from.
         teachers: Bundles whose answers together make up ``recipe.teacher_share`` of the targets.
+        targets: A file of answers that does so instead (:mod:`train.datasets.targets`).
         pretrained: Whether to start from ImageNet weights, where there is no ``start``.
         stop_after: Stop after this epoch (counted from 1), as an interruption would.
         strategy: ``single``, or ``mirrored`` to split each batch over all GPUs of this machine. How it
@@ -69,7 +72,7 @@ def fit(
             the recipe has a share for a teacher or for extra photos and there are none, or the other way
             round.
     """
-    _refuse_contradictions(recipe, extra, teachers, start, strategy)
+    _refuse_contradictions(recipe, extra, [*teachers, *([targets] if targets else [])], start, strategy)
     prepare_run(run, recipe, resume)
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
@@ -79,7 +82,7 @@ def fit(
     if recipe.model == SEED_CNN:
         return fit_seed_cnn(train, val, recipe, run, resume, stop_after)
 
-    images = load_training_set(train, phone, recipe, extra)
+    images = load_training_set(train, phone, recipe, extra, read_targets(targets) if targets else None)
     steps = steps_per_epoch(images.draws, recipe)
     checkpoint = run / CHECKPOINT
     resuming = resume and checkpoint.is_file()

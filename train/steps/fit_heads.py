@@ -93,7 +93,7 @@ def plain_views(subset: Subset, size: int) -> np.ndarray:
 
 def random_views(subset: Subset, size: int, each: int, seed: int) -> np.ndarray:
     """Returns augmented views: no head may go by how sharp or how coloured a collection is."""
-    frames, rng = load_frames(subset, max(size, 224)), np.random.default_rng(seed)
+    frames, rng = load_frames([subset], max(size, 224)), np.random.default_rng(seed)
     views = [
         correct_exposure(random_view(pixels, float(aspect), size, rng))
         for pixels, aspect in zip(frames.pixels, frames.aspects, strict=True)

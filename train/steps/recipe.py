@@ -35,7 +35,9 @@ class Recipe:
     frozen_stages: int = 0
     """How many of the backbone's seven stages, and the stem, stay as they were at the start. The first three
     hold 4 % of Lite0's weights and take half of a training step."""
-    frame_size: int = 224
+    frame_size: int = 400
+    """Side in pixels of the squashed frames in memory: 480 kB each. Of HAM10000's 600 × 450 a crop of 160 px
+    from 64 % of the shorter side loses nothing."""
     validation_size: int = 192
     validate_every: int = 2
     seed: int = 0

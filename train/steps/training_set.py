@@ -1,7 +1,7 @@
 """What a network learns from: decoded images, what their labels leave possible, how often each is drawn."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,8 @@ class TrainingSet:
     """Everything that batches are drawn from.
 
     ``labels`` is ``float32 (count, 7)``: 1 for each class that the label leaves possible, which is one where
-    a diagnosis is known. ``weights`` is ``float64 (count,)`` and sums to 1; an epoch draws ``draws`` images.
+    a diagnosis is known; with targets, chances that sum to 1. ``weights`` is ``float64 (count,)`` and sums
+    to 1; an epoch draws ``draws`` images.
     """
 
     frames: Frames
@@ -26,10 +27,20 @@ class TrainingSet:
 
 
 def load_training_set(
-    train: Subset, phone: Subset | None, recipe: Recipe, extra: Sequence[Subset] = ()
+    train: Subset,
+    phone: Subset | None,
+    recipe: Recipe,
+    extra: Sequence[Subset] = (),
+    targets: Mapping[str, np.ndarray] | None = None,
 ) -> TrainingSet:
     """Decodes the training images; smartphone photos get ``recipe.phone_share`` of the draws of those with a
-    diagnosis, and ``extra`` gets ``recipe.extra_share`` of all, no more of it malignant than of ``train``."""
+    diagnosis, and ``extra`` gets ``recipe.extra_share`` of all, no more of it malignant than of ``train``.
+
+    Where there are ``targets`` (:mod:`train.datasets.targets`), they make up ``recipe.teacher_share`` of each
+    photo's label, and extra photos without a diagnosis or a target are left out.
+    """
+    if targets is not None:
+        extra = [_taught(subset, targets) for subset in extra]
     subsets = [train] if phone is None else [train, phone]
     shares = [1.0] if phone is None else [1 - recipe.phone_share, recipe.phone_share]
     weights = np.concatenate(
@@ -44,13 +55,41 @@ def load_training_set(
         others = malignancy_weights([record for subset in extra for record in subset.records], malignant)
         weights = np.concatenate([(1 - recipe.extra_share) * weights, recipe.extra_share * others])
         subsets += extra
-    frames = [load_frames(subset, recipe.frame_size) for subset in subsets]
     return TrainingSet(
-        Frames(np.concatenate([f.pixels for f in frames]), np.concatenate([f.aspects for f in frames])),
-        np.concatenate([possible_classes(subset) for subset in subsets]),
+        load_frames(subsets, recipe.frame_size),
+        np.concatenate([_labels(subset, targets, recipe.teacher_share) for subset in subsets]),
         weights,
         draws,
     )
+
+
+def _taught(subset: Subset, targets: Mapping[str, np.ndarray]) -> Subset:
+    known = (record for record in subset.records if record.dx or record.image_id in targets)
+    return Subset(subset.collection, tuple(known))
+
+
+def _labels(subset: Subset, targets: Mapping[str, np.ndarray] | None, share: float) -> np.ndarray:
+    possible = possible_classes(subset)
+    if targets is None:
+        return possible
+    ids = [record.image_id for record in subset.records]
+    taught = np.stack([targets.get(name, row) for name, row in zip(ids, possible, strict=True)])
+    return soft_labels(possible, taught, share)
+
+
+def soft_labels(possible: np.ndarray, taught: np.ndarray, share: float) -> np.ndarray:
+    """Returns the teacher's answer among the classes that a label leaves possible, mixed with a label that
+    leaves only one.
+
+    Args:
+        possible: ``(count, 7)``, 1 for each class that the label leaves possible.
+        taught: ``(count, 7)``, the teacher's chances.
+        share: How much of a target is the teacher's where the label leaves one class.
+    """
+    among = taught * possible + 1e-6 * possible
+    known = possible.sum(axis=1, keepdims=True) == 1
+    mixed = np.where(known, (1 - share) * possible + share * taught, among / among.sum(axis=1, keepdims=True))
+    return np.asarray(mixed, np.float32)
 
 
 def sampling_weights(subset: Subset, balance: float) -> np.ndarray:

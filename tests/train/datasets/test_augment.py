@@ -66,10 +66,27 @@ def test_a_disc_is_never_stretched_beyond_the_permitted_aspect(aspect):
 def test_a_white_frame_has_no_black_border_in_any_view():
     frame = np.full((SIDE, SIDE, 3), 255, np.uint8)
 
+    bright = []
     for seed in range(200):
-        view = random_view(frame, 4 / 3, 96, np.random.default_rng(seed)).astype(int)
-        assert np.ptp(view, axis=(0, 1)).max() <= 4, f"seed {seed}: one colour from edge to edge"
-        assert view.min() > 100, f"seed {seed}: still bright"
+        view = random_view(frame, 4 / 3, 96, np.random.default_rng(seed))
+        view = cv2.GaussianBlur(view, (0, 0), 2).astype(
+            int
+        )  # less noise and hairs, which may be drawn over it
+        assert view[40:56, 40:56].mean() > 90, f"seed {seed}: the middle is never hidden"
+        bright.append(np.quantile(view.min(axis=2), 0.01) > 90)
+    assert 0.75 < np.mean(bright) < 0.99, "only a round field or a dark lens darkens edges, and not often"
+
+
+def test_some_views_are_seen_by_another_camera():
+    frame = np.random.default_rng(0).integers(90, 110, (SIDE, SIDE, 3), np.uint8)
+    frame[..., 0] += 60
+    colours = np.array(
+        [random_view(frame, 4 / 3, 64, np.random.default_rng(seed)).mean(axis=(0, 1)) for seed in range(300)]
+    )
+
+    redness = colours[:, 0] / colours[:, 1]
+    assert np.quantile(redness, 0.1) < 1.45 < 1.6 < np.quantile(redness, 0.9), "of 1.6, gently or far off"
+    assert (redness > 1).mean() > 0.99, "but skin stays reddish"
 
 
 def test_views_are_turned_and_mirrored():

@@ -324,13 +324,13 @@ def test_an_image_that_was_not_squashed_needs_no_box():
 
 def test_frames_are_squashed_to_one_size_and_remember_their_aspect(official, zipped):
     collection = open_collection(official())
-    frames = load_frames(every(collection), 16)
+    frames = load_frames([every(collection)], 16)
     assert frames.pixels.shape == (3, 16, 16, 3)
     assert frames.pixels.dtype == np.uint8
     assert frames.aspects == pytest.approx([4 / 3] * 3)
 
     squashed = open_collection(zipped([("a", "L1", "nv")], name="isic2017"))
-    assert load_frames(every(squashed), 32).aspects == pytest.approx([4 / 3])
+    assert load_frames([every(squashed)], 32).aspects == pytest.approx([4 / 3])
 
 
 @pytest.mark.shared

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from train.datasets import split as splits
 from train.datasets.dataset import DatasetError, Subset, open_collection
+from train.datasets.near_copies import read_near_copies
 
 FEWEST_EXTRA = 8  # every fourth photo of a collection chooses limits
 MOST_ELSEWHERE = 1000  # photos of each collection that choose limits: all 961 unseen ones of ISIC 2017
@@ -89,17 +90,37 @@ def phone_part(arguments: argparse.Namespace, part: splits.Part) -> Subset | Non
     return splits.select(open_collection(arguments.phone), parts, part, splits.PHONE)
 
 
-def extra_collections(arguments: argparse.Namespace) -> list[Subset]:
-    """Returns the other collections, each without its part that only measures.
+def extra_collections(arguments: argparse.Namespace, with_copies: bool = False) -> list[Subset]:
+    """Returns the other collections, each without its part that only measures and without what shows a
+    photo that measures under another name.
 
     Raises:
         DatasetError: One of them has too few photos.
     """
-    subsets = [splits.unseen_part(open_collection(each))[0] for each in arguments.extra]
+    left_out = frozenset() if with_copies else read_near_copies()
+    subsets = []
+    for each in arguments.extra:
+        teaching = splits.unseen_part(open_collection(each))[0]
+        kept = tuple(record for record in teaching.records if record.image_id not in left_out)
+        subsets.append(Subset(teaching.collection, kept))
     for subset in subsets:
         if len(subset.records) < FEWEST_EXTRA:
             raise DatasetError(f"{subset.collection.name}: fewer than {FEWEST_EXTRA} photos to learn from")
     return subsets
+
+
+def taught_and_untaught(arguments: argparse.Namespace) -> tuple[list[Subset], list[Subset]]:
+    """Returns what teachers learn from, and what they are only asked about.
+
+    Melanomas from one place and harmless spots from another would teach the place, so a collection without
+    diagnoses teaches none.
+    """
+    phone = phone_part(arguments, "train")
+    taught = [part_of(arguments, "train"), *([phone] if phone else [])]
+    untaught: list[Subset] = []
+    for subset in extra_collections(arguments):
+        (taught if all(record.dx for record in subset.records) else untaught).append(subset)
+    return taught, untaught
 
 
 def elsewhere_collections(arguments: argparse.Namespace) -> list[Subset]:

@@ -79,9 +79,14 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         help="bundles whose answers, averaged, teach too",
     )
     parser.add_argument(
+        "--targets",
+        type=Path,
+        help="what teachers said of photos that they had not seen (see teach), instead of --teacher",
+    )
+    parser.add_argument(
         "--teacher-share",
         type=float,
-        help="of each target, the rest is the label (default: 0.5 with --teacher)",
+        help="of each target, the rest is the label (default: 0.5 with --teacher or --targets)",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument(
@@ -110,7 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     recipe = SEED_CNN_RECIPE if arguments.model == SEED_CNN else Recipe(model=arguments.model)
     given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
-    if arguments.teacher:
+    if arguments.teacher or arguments.targets:
         given.setdefault("teacher_share", 0.5)
     if arguments.extra:
         given.setdefault("extra_share", 0.25)
@@ -124,6 +129,7 @@ def run(arguments: argparse.Namespace) -> None:
         start=arguments.start,
         extra=extra_collections(arguments),
         teachers=arguments.teacher,
+        targets=arguments.targets,
         pretrained=not arguments.no_pretrained,
         strategy=arguments.strategy,
     )

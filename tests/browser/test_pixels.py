@@ -1,0 +1,236 @@
+"""One table: what Chromium shows of a file is what is judged of it, whatever the file says about itself.
+
+HDR is the exception: Chromium darkens it by how bright a screen can be (``tests/webapp/photo/test_colour.py``
+holds it to the ordinary picture instead), and profiles of megabytes are ignored here. HEIC it cannot show.
+"""
+
+import base64
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+
+from tests import containers, profiles
+from tests.browser.conftest import PageOpener
+from tests.containers import in_jpeg, in_png, orientation, with_properties
+from tests.hazards import motion_photo, mpo, png_chunk, png_of
+from tests.rendered import render_lesion, to_bytes
+from webapp.photo.imaging import decode, model_input
+
+pytestmark = pytest.mark.browser
+
+SIDE: Final = 160  # pixels that both are scaled to: a network's input
+PICTURE: Final = render_lesion(3, 240, 160)
+PIXELS: Final = np.asarray(PICTURE)
+GREY: Final = PICTURE.convert("L")
+SEE_THROUGH: Final = Image.merge(
+    "RGBA", (*PICTURE.split(), GREY.point(lambda value: 255 if value > 120 else 90))
+)
+
+
+def stored(primaries: profiles.Primaries, gamma: float | None, *white: tuple[float, float]) -> Image.Image:
+    values = profiles.stored_as(PIXELS, primaries, gamma, *white)
+    return Image.fromarray((values * 255).round().astype(np.uint8))
+
+
+P3: Final = stored(profiles.DISPLAY_P3, None), profiles.rgb_profile(profiles.DISPLAY_P3)
+ADOBE: Final = stored(profiles.ADOBE_RGB, 2.2), profiles.rgb_profile(profiles.ADOBE_RGB, 2.2)
+PROPHOTO: Final = (
+    stored(profiles.PROPHOTO, 1.8, profiles.D50),
+    profiles.rgb_profile(profiles.PROPHOTO, 1.8, profiles.D50),
+)
+
+
+def jpeg(image: Image.Image, *segments: bytes) -> bytes:
+    return in_jpeg(to_bytes(image, "JPEG", quality=95, subsampling=0), *segments)
+
+
+def png(image: Image.Image, *chunks: bytes) -> bytes:
+    return in_png(to_bytes(image, "PNG"), *chunks)
+
+
+def webp(image: Image.Image, **options: object) -> bytes:
+    return to_bytes(image, "WEBP", lossless=True, **options)
+
+
+def avif(image: Image.Image, **options: object) -> bytes:
+    return to_bytes(image, "AVIF", quality=95, subsampling="4:4:4", **options)
+
+
+def icc(profile: bytes) -> list[bytes]:
+    return containers.icc_segments(profile)
+
+
+def exif(content: bytes) -> bytes:
+    return containers.jpeg_segment(0xE1, b"Exif\0\0" + content)
+
+
+def gamma(value: float) -> bytes:
+    return png_chunk(b"gAMA", round(value * 100_000).to_bytes(4))
+
+
+def white_and_primaries(primaries: profiles.Primaries) -> bytes:
+    values = [number for pair in (profiles.D65, *primaries) for number in pair]
+    return png_chunk(b"cHRM", b"".join(round(value * 100_000).to_bytes(4) for value in values))
+
+
+def cicp(*values: int) -> bytes:
+    return png_chunk(b"cICP", bytes(values))
+
+
+def clean(*part: int) -> bytes:
+    left, upper, right, lower = part
+    return containers.cropped(PICTURE.size, (left, upper, right, lower))
+
+
+SIXTEEN: Final = b"".join(b"\0" + row.tobytes() for row in np.asarray(P3[0]).astype(">u2") * np.uint16(257))
+SRGB: Final = png_chunk(b"sRGB", b"\0")
+XMP: Final = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="3"/></rdf:RDF>'
+    b"</x:xmpmeta>"
+)
+
+FILES: Final[dict[str, Callable[[], bytes]]] = {
+    **{
+        f"{name} in {space}": (lambda make=make, image=image, profile=profile: make(image, profile))
+        for space, (image, profile) in {"P3": P3, "Adobe RGB": ADOBE, "ProPhoto": PROPHOTO}.items()
+        for name, make in {
+            "JPEG": lambda image, profile: jpeg(image, *icc(profile)),
+            "PNG": lambda image, profile: png(image, containers.iccp(profile)),
+            "WebP": lambda image, profile: webp(image, icc_profile=profile),
+            "AVIF": lambda image, profile: avif(image, icc_profile=profile),
+        }.items()
+    },
+    "table profile": lambda: jpeg(ADOBE[0], *icc(profiles.lut_rgb_profile())),
+    "grey JPEG, grey profile": lambda: jpeg(GREY, *icc(profiles.grey_profile(1.4))),
+    "grey PNG, grey profile": lambda: png(GREY, containers.iccp(profiles.grey_profile(1.4))),
+    "colour, grey profile": lambda: png(PICTURE, containers.iccp(profiles.grey_profile(1.4))),
+    "grey, colour profile": lambda: jpeg(GREY, *icc(profiles.rgb_profile(profiles.SRGB, 1.4))),
+    "CMYK": lambda: jpeg(PICTURE.convert("CMYK")),
+    "YCCK": lambda: jpeg(PICTURE.convert("CMYK")).replace(b"Adobe\0d\0\0\0\0\0", b"Adobe\0d\0\0\0\0\2", 1),
+    "CMYK, profile": lambda: jpeg(PICTURE.convert("CMYK"), *icc(profiles.cmyk_profile())),
+    "colour, printer's profile": lambda: jpeg(PICTURE, *icc(profiles.cmyk_profile())),
+    "profile of no photo": lambda: jpeg(PICTURE, *icc(profiles.lab_profile())),
+    "profile cut off": lambda: jpeg(P3[0], *icc(P3[1][:-10])),
+    "profile with numbers": lambda: jpeg(P3[0], *icc(profiles.cicp_profile(profiles.BT2020, 13, code=12))),
+    "16 bits in P3": lambda: in_png(png_of(240, 160, 2, 16, SIXTEEN), containers.iccp(P3[1])),
+    "gamma .7": lambda: png(PICTURE, gamma(0.7)),
+    "gamma 1/2.2": lambda: png(PICTURE, gamma(0.45455)),
+    "gamma 1": lambda: png(PICTURE, gamma(1)),
+    "primaries alone": lambda: png(ADOBE[0], white_and_primaries(profiles.ADOBE_RGB)),
+    "gamma and primaries": lambda: png(ADOBE[0], gamma(1 / 2.2), white_and_primaries(profiles.ADOBE_RGB)),
+    "sRGB and gamma": lambda: png(PICTURE, SRGB, gamma(0.7)),
+    "sRGB and profile": lambda: png(ADOBE[0], SRGB, containers.iccp(ADOBE[1])),
+    "numbers and profile": lambda: png(P3[0], cicp(12, 13, 0, 1), containers.iccp(ADOBE[1])),
+    "numbers, narrow": lambda: png(P3[0], cicp(12, 13, 0, 0)),
+    "numbers, unknown": lambda: png(P3[0], cicp(2, 2, 0, 1)),
+    **{
+        f"numbers, transfer {code}": (lambda code=code: png(PICTURE, cicp(1, code, 0, 1)))
+        for code in (1, 4, 5, 6, 7, 8, 11, 13, 14, 15, 17)
+    },
+    **{
+        f"numbers, primaries {code}": (lambda code=code: png(PICTURE, cicp(code, 13, 0, 1)))
+        for code in (1, 4, 5, 6, 7, 8, 9, 11, 12, 22)
+    },
+    **{
+        f"AVIF, numbers {codes}": (
+            lambda codes=codes: with_properties(avif(P3[0]), containers.nclx(*codes), without=[b"colr"])
+        )
+        for codes in ((12, 13), (9, 14), (1, 1), (2, 2))
+    },
+    **{
+        f"EXIF type {kind}": (lambda kind=kind: jpeg(PICTURE, exif(orientation(6, kind))))
+        for kind in (1, 3, 4, 8)
+    },
+    **{f"EXIF {value}": (lambda value=value: jpeg(PICTURE, exif(orientation(value)))) for value in range(10)},
+    "EXIF, other order": lambda: jpeg(PICTURE, exif(orientation(6, order=">"))),
+    "EXIF, two of one": lambda: jpeg(PICTURE, exif(orientation(6, 3, 2))),
+    "EXIF twice": lambda: jpeg(PICTURE, exif(orientation(6)), exif(orientation(3))),
+    "EXIF twice, first plain": lambda: jpeg(PICTURE, exif(orientation(1)), exif(orientation(6))),
+    "EXIF twice, first broken": lambda: jpeg(PICTURE, exif(b"garbage"), exif(orientation(6))),
+    "EXIF with EXIF": lambda: jpeg(PICTURE, exif(b"Exif\0\0" + orientation(6))),
+    "EXIF at the end": lambda: jpeg(PICTURE)[:-2] + exif(orientation(6)) + b"\xff\xd9",
+    "XMP": lambda: jpeg(PICTURE, containers.jpeg_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + XMP)),
+    "XMP in WebP": lambda: webp(PICTURE, xmp=XMP),
+    "EXIF in PNG": lambda: png(PICTURE, png_chunk(b"eXIf", orientation(6))),
+    "EXIF in PNG twice": lambda: png(PICTURE, *(png_chunk(b"eXIf", orientation(v)) for v in (6, 3))),
+    "EXIF behind PNG": lambda: containers.behind_png(png(PICTURE), png_chunk(b"eXIf", orientation(6))),
+    "EXIF in WebP": lambda: webp(PICTURE, exif=orientation(6)),
+    "EXIF in AVIF alone": lambda: with_properties(
+        avif(PICTURE, exif=orientation(6)), without=[b"irot", b"imir"]
+    ),
+    **{
+        f"AVIF turned {quarters}, mirrored {axis}": (
+            lambda quarters=quarters, axis=axis: with_properties(
+                avif(PICTURE),
+                containers.turned(quarters),
+                *([] if axis is None else [containers.mirrored(axis)]),
+            )
+        )
+        for quarters in range(4)
+        for axis in (None, 0, 1)
+    },
+    "AVIF cropped": lambda: with_properties(avif(PICTURE), clean(40, 20, 140, 120)),
+    "AVIF cropped at the corner": lambda: with_properties(avif(PICTURE), clean(0, 0, 140, 120)),
+    "AVIF cropped and turned": lambda: with_properties(
+        avif(PICTURE), clean(0, 0, 140, 100), containers.turned(1)
+    ),
+    "palette, one see-through": lambda: to_bytes(PICTURE.convert("P"), "PNG", transparency=3),
+    "see-through PNG": lambda: png(SEE_THROUGH),
+    "see-through PNG in P3": lambda: png(
+        Image.merge("RGBA", (*P3[0].split(), SEE_THROUGH.getchannel("A"))), containers.iccp(P3[1])
+    ),
+    "see-through WebP": lambda: webp(SEE_THROUGH, exact=True),
+    "grey and alpha": lambda: png(Image.merge("LA", (GREY, GREY))),
+    "1 bit": lambda: png(PICTURE.convert("1")),
+    "2 bits": lambda: png_of(240, 160, 0, 2, (b"\0" + b"\x1b" * 60) * 160),
+    "16 bits of grey": lambda: png(Image.fromarray(np.asarray(GREY, np.uint16) * 257)),
+    "several pictures": lambda: mpo(PICTURE),
+    "motion photo": lambda: motion_photo(PICTURE),
+}
+
+SHOW: Final = """
+async (data) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const photo = await createImageBitmap(new Blob([bytes]));
+  const canvas = document.createElement("canvas");
+  canvas.width = photo.width;
+  canvas.height = photo.height;
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(photo, 0, 0);
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  let letters = "";
+  for (let at = 0; at < pixels.length; at += 32768) {
+    letters += String.fromCharCode(...pixels.subarray(at, at + 32768));
+  }
+  return [canvas.width, canvas.height, btoa(letters)];
+}
+"""
+
+
+def shown(page: Page, data: bytes) -> Image.Image:
+    width, height, pixels = page.evaluate(SHOW, base64.b64encode(data).decode())
+    return Image.frombytes("RGBA", (width, height), base64.b64decode(pixels)).convert("RGB")
+
+
+def test_what_chromium_shows_is_what_is_judged(open_page: PageOpener) -> None:
+    page = open_page()
+    page.goto("about:blank")
+    wrong = {}
+    for name, make in FILES.items():
+        data = make()
+        seen, judged = shown(page, data), decode(data)
+        if seen.size != judged.size:
+            wrong[name] = f"{seen.size} is shown, {judged.size} is judged"
+            continue
+        pair = [model_input(image, SIDE).astype(float) for image in (seen, judged.image)]
+        difference = np.abs(pair[0] - pair[1]).mean()
+        if difference > 2:
+            wrong[name] = f"{difference:.1f} of 255"
+    assert wrong == {}
