@@ -51,6 +51,14 @@ def test_every_file_of_a_room_is_one_that_is_there(package: str) -> None:
             assert (folder / name).is_file() or (ROOT / package / name).is_file(), f"{room[1]}: {name}"
 
 
+@pytest.mark.parametrize("package", ["webapp", "train"])
+def test_every_file_of_the_house_is_named(package: str) -> None:
+    files = [file for file in (ROOT / package).rglob("*.py") if file.name != "__init__.py"]
+    named = set(re.findall(r"(\w+\.py)`", ARCHITECTURE))
+    unnamed = [file for file in files if file.parent.name != "commands" and file.name not in named]
+    assert files and not unnamed
+
+
 DOCUMENTS = ("README.md", "SECURITY.md", "docs/*.md", "train/README.md", "benchmarks/README.md", "Makefile")
 NAMED = re.compile(r"(?<![\w/.-])[\w.-]+(?:/[\w.-]+)+\.(?:py|md|csv|jinja|json|txt|svg|yaml|conf)\b")
 
