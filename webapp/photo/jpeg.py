@@ -23,6 +23,9 @@ _EXTRANEOUS: Final = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes befo
 _ZEROS: Final = 8
 """Bytes of zeros in a row that no picture brings about where the shortest code is a coefficient's: 21 times
 the same one."""
+_ZEROS_OF_DETAIL: Final = 32
+"""Bytes of zeros in a row that no progressive scan of detail has: it counts blocks without any in one number
+instead of 256 codes, and of 256 bits that refine it some are ones."""
 
 
 class BrokenJpeg(Exception):
@@ -181,6 +184,15 @@ def _is_blank(data: bytes, parts: Jpeg, padding: int) -> bool:
         return False
     zeros = bytes(_ZEROS)
     ends = [scan.end for scan in parts.scans[:-1]] + [scan.end - padding for scan in parts.scans[-1:]]
+    # A decoder reads at most 8 bytes ahead: where more of the filling is gone, it was taken for the picture.
+    if padding and ends and not any(data[ends[-1] - _ZEROS - 1 : ends[-1]]):
+        return True
+    if parts.progressive and any(
+        data.find(bytes(_ZEROS_OF_DETAIL), scan.begin, end) >= 0
+        for scan, end in zip(parts.scans, ends, strict=True)
+        if scan.last
+    ):
+        return True
     return any(
         data.find(zeros, scan.begin, end) >= 0
         for scan, end in zip(parts.scans, ends, strict=True)

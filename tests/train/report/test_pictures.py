@@ -57,7 +57,7 @@ def test_a_matrix_shows_every_count():
 
 def test_only_pictures_whose_figures_exist_are_drawn():
     found = pictures(METRICS)
-    assert set(found) == {"roc", "reliability", "confusion"}
+    assert set(found) == {"roc", "reliability", "confusion", "by_sex", "by_sex_phone"}
     assert pictures({}) == {}
 
 

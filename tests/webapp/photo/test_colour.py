@@ -17,7 +17,7 @@ from tests.rendered import render_lesion, to_bytes
 from webapp.config import Settings
 from webapp.model.predictor import Predictor, open_predictor
 from webapp.photo import colour
-from webapp.photo.imaging import decode
+from webapp.photo.imaging import PhotoError, decode
 
 PICTURE: Final = render_lesion(3, 300, 225)
 PIXELS: Final = np.asarray(PICTURE)
@@ -166,8 +166,10 @@ def test_of_a_pngs_ways_to_name_its_colours_the_first_counts() -> None:
     assert off(containers.in_png(adobe, gamma(1 / 2.2), chromaticities(profiles.ADOBE_RGB))) < 1
     linear = to_bytes(picture(profiles.decoded_srgb(PIXELS / 255)), "PNG")
     assert off(containers.in_png(linear, gamma(1.0))) < 3
-    for absurd in (gamma(0), png_chunk(b"gAMA", b""), gamma(1.0) + png_chunk(b"cHRM", bytes(32))):
+    for absurd in (gamma(0), gamma(1.0) + png_chunk(b"cHRM", bytes(32))):
         assert off(containers.in_png(to_bytes(PICTURE, "PNG"), absurd)) < 1
+    with pytest.raises(PhotoError):  # a chunk without its number is more than Pillow reads past
+        decode(containers.in_png(to_bytes(PICTURE, "PNG"), png_chunk(b"gAMA", b"")))
 
 
 @pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])

@@ -130,4 +130,4 @@ def test_photos_count_one_by_one_for_the_limit(make_app: AppMaker, photo: bytes)
 def test_a_form_from_elsewhere_is_refused(make_app: AppMaker, photo: bytes) -> None:
     client = make_app().test_client()
     response = client.post("/several", data={"photo": [(io.BytesIO(photo), "a.jpg")]})
-    assert response.status_code == 400 and "where this form came from" in response.text
+    assert response.status_code == 400 and "A part of the form is missing" in response.text

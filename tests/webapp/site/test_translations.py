@@ -37,7 +37,7 @@ READ_OR_SHOWN = {
 NAMES = re.compile(
     r"\(?(akiec|bcc|bkl|df|mel|nv|vasc)\)?|model\.\w+|Apache-2\.0|CC BY-NC 4\.0|OpenAPI 3\.1|Python"
 )
-SAME_WORDS = re.compile(r"Code|Dermatofibroma|Error:|Error \d+|Melanoma|Status|Version")
+SAME_WORDS = re.compile(r"Code|Dermatofibroma|Hand|Error:|Error \d+|Melanoma|Status|Version")
 """Which Spanish, German or Portuguese writes as English does."""
 
 
