@@ -217,7 +217,7 @@ def test_the_box_is_in_pixels_of_what_is_sent(open_page: PageOpener, site: Site)
     propose(page, (0, 0, 240, 240))  # of 480 × 640 pixels
     choose(page, site, to_bytes(lying, "JPEG", quality=90, exif=exif))
     assert send(page, site) == near((0, 0, 900, 900))
-    expect(page.locator(".facts")).to_contain_text("1800 × 2400 points")
+    expect(page.locator("#report .facts")).to_contain_text("1800 × 2400 points")
     image, box = site.predictor.seen
     assert box is not None
     red, green, blue = (

@@ -252,4 +252,4 @@ def test_a_photo_whose_header_lies_is_judged_as_it_was_shown(open_page: PageOpen
     page.goto(site.url)
     choose(page, content)
     page.locator(".button-main").click()
-    expect(page.locator(".facts")).to_contain_text("1200 × 400 points")
+    expect(page.locator("#report .facts")).to_contain_text("1200 × 400 points")

@@ -63,7 +63,7 @@ def test_without_javascript(open_page: PageOpener, site: Site, photo: bytes, vie
         page.get_by_text("The model looked at the square in the middle of your photo only.")
     ).to_be_visible()
     expect(page.locator(".heat-map")).to_have_css("opacity", "1")
-    page.get_by_label("Show the heat map").uncheck()
+    page.get_by_label("Heat map").uncheck()
     expect(page.locator(".heat-map")).to_have_css("opacity", "0")
     expect(page.get_by_role("button", name="Print")).to_be_hidden()
 
@@ -118,7 +118,7 @@ def test_a_large_photo_is_scaled_down_and_turned_upright_before_it_is_sent(
     assert name == "photo.jpg" and len(sent) < len(lying)
     assert b"where I live" in lying and b"where I live" not in sent
     page.get_by_role("button", name="Check this spot").click()
-    expect(page.locator(".facts")).to_contain_text("1800 × 2400 points")
+    expect(page.locator("#report .facts")).to_contain_text("1800 × 2400 points")
 
 
 def test_what_the_browser_cannot_preview_is_sent_as_it_is(open_page: PageOpener, site: Site) -> None:
@@ -139,7 +139,7 @@ def test_a_browser_that_cannot_draw_sends_the_photo_as_it_is(open_page: PageOpen
     page.locator("#photo").set_input_files(file(to_bytes(large, "JPEG")))
     expect(page.locator(".preview, .crop").first).to_be_visible()
     page.get_by_role("button", name="Check this spot").click()
-    expect(page.locator(".facts")).to_contain_text("3000 × 2250 points")
+    expect(page.locator("#report .facts")).to_contain_text("3000 × 2250 points")
 
 
 @pytest.mark.parametrize("limit", [{"max_upload_bytes": 12_000}, {"max_pixels": 100_000}])
@@ -154,7 +154,7 @@ def test_a_photo_comes_below_the_limits_of_this_server(
         cropper(page)
         page.get_by_role("button", name="Check this spot").click()
         expect_signs(page)
-        expect(page.locator(".facts")).not_to_contain_text("600 × 450 points")
+        expect(page.locator("#report .facts")).not_to_contain_text("600 × 450 points")
 
 
 def test_a_small_photo_keeps_its_pixels_and_loses_what_it_tells(open_page: PageOpener, site: Site) -> None:

@@ -185,4 +185,4 @@ def _chances(network: Tuned, squares: np.ndarray, batch: int, device: torch.devi
             views = normalised(squares[start : start + batch]).to(device)
             turned = [network(torch.rot90(views, turn, (2, 3))).float().softmax(1) for turn in range(TURNS)]
             found.append(torch.stack(turned).mean(0).cpu().numpy())
-    return np.concatenate(found)
+    return np.concatenate(found) if found else np.zeros((0, len(CLASSES)), np.float32)

@@ -86,7 +86,7 @@ def soft_labels(possible: np.ndarray, taught: np.ndarray, share: float) -> np.nd
         taught: ``(count, 7)``, the teacher's chances.
         share: How much of a target is the teacher's where the label leaves one class.
     """
-    among = taught * possible + 1e-6 * possible
+    among = taught * possible + 1e-9 * possible  # 16 bits may hold none of them
     known = possible.sum(axis=1, keepdims=True) == 1
     mixed = np.where(known, (1 - share) * possible + share * taught, among / among.sum(axis=1, keepdims=True))
     return np.asarray(mixed, np.float32)
