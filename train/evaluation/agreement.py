@@ -1,5 +1,6 @@
 """Whether the LiteRT file answers as the Keras model does that it was made from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ from tqdm import tqdm
 
 from train.datasets.dataset import Subset, true_centre_square
 from train.evaluation.judging import outcome_of
-from train.evaluation.metrics import wilson
+from train.evaluation.metrics import Figures, Scored, class_figures, wilson
 from webapp.model.bundle import load_bundle
+from webapp.model.labels import MALIGNANT_INDICES
 from webapp.model.predictor import read_outputs
 from webapp.model.runtimes import KerasRuntime, LiteRtRuntime
 from webapp.photo.imaging import correct_exposure, model_input
@@ -23,8 +25,11 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
         subset: The photos.
 
     Returns:
-        ``images``, in ``largest`` the largest absolute difference of any number of each output, and in
-        ``verdicts_changed`` the share of photos to which the app's answer would be another one.
+        ``images``, in ``largest`` the largest absolute difference of any number of each output, in
+        ``verdicts_changed`` the share of photos to which the app's answer would be another one, in
+        ``mean_malignancy_change`` the mean absolute difference of the malignancy, and what LiteRT gains or
+        loses of the malignancy AUC and of the balanced accuracy (in ``malignancy_auc_change`` and
+        ``balanced_accuracy_change``, if all photos have a diagnosis).
     """
     loaded = load_bundle(bundle)
     contract = loaded.contract
@@ -32,6 +37,7 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
     litert = LiteRtRuntime(loaded.file("model.tflite"), contract)
     largest: dict[str, float] = {}
     changed = 0
+    probabilities: list[tuple[np.ndarray, np.ndarray]] = []
     for record, image in tqdm(subset.images(), "Keras and LiteRT", len(subset.records), disable=None):
         box = true_centre_square(image.width, image.height, record.aspect)
         pixels = model_input(image, contract.input.size, box)
@@ -42,5 +48,34 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
             largest[name] = max(largest.get(name, 0.0), difference)
         said, says = (outcome_of(image, read_outputs(o, contract), contract, box) for o in (expected, found))
         changed += said is not says
+        name = contract.outputs.probabilities
+        probabilities.append((expected[name][0], found[name][0]))
     images = len(subset.records)
-    return {"images": images, "largest": largest, "verdicts_changed": wilson(changed, images)}
+    by_keras, by_litert = (np.array(rows) for rows in zip(*probabilities, strict=True))
+    malignant = list(MALIGNANT_INDICES)
+    moved = np.abs(by_litert[:, malignant].sum(axis=1) - by_keras[:, malignant].sum(axis=1))
+    tree = {
+        "images": images,
+        "largest": largest,
+        "verdicts_changed": wilson(changed, images),
+        "mean_malignancy_change": float(moved.mean()),
+    }
+    if all(record.dx is not None for record in subset.records):
+        before, after = (_figures(subset, rows, contract.decision_weights) for rows in (by_keras, by_litert))
+        for name in ("malignancy_auc", "balanced_accuracy"):
+            tree[f"{name}_change"] = float(after[name] - before[name])
+    return tree
+
+
+def _figures(subset: Subset, probabilities: np.ndarray, weights: Sequence[float]) -> Figures:
+    records = subset.records
+    return class_figures(
+        Scored(
+            malignant=np.array([record.malignant for record in records]),
+            malignancy=probabilities[:, list(MALIGNANT_INDICES)].sum(axis=1),
+            groups=np.array([record.lesion_id for record in records]),
+            truth=subset.classes,
+            probabilities=probabilities,
+            diagnosis=(probabilities * np.array(weights)).argmax(axis=1),
+        )
+    )

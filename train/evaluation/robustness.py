@@ -54,6 +54,18 @@ def blurred(image: Image.Image, share: float) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(share * min(image.size)))
 
 
+def by_an_ordinary_camera(image: Image.Image) -> Image.Image:
+    """Takes the photo again as a camera without a dermatoscope might: the spot at three fifths of its size,
+    bluish and flat light, paler, compressed (the skin around it is the photo's own mirror image)."""
+    width, height = (round(side / 3) for side in image.size)
+    wide = np.pad(np.asarray(image), ((height, height), (width, width), (0, 0)), "reflect")
+    pixels = np.asarray(Image.fromarray(wide).resize(image.size, Image.Resampling.BOX)) / 255.0
+    darker = pixels**1.2
+    grey = darker.mean(axis=2, keepdims=True)
+    seen = (grey + 0.8 * (darker - grey)) * (0.92, 1.0, 1.08)
+    return recompressed(Image.fromarray((seen.clip(0, 1) * 255).round().astype(np.uint8)), 60)
+
+
 CHANGES: Final[Mapping[str, Change]] = {
     "rotated_15": lambda image: rotated(image, 15),
     "rotated_45": lambda image: rotated(image, 45),
@@ -63,6 +75,7 @@ CHANGES: Final[Mapping[str, Change]] = {
     "brightness_130": lambda image: brightened(image, 1.3),
     "half_size": lambda image: shrunk(image, 0.5),
     "blurred": lambda image: blurred(image, 0.01),
+    "by_an_ordinary_camera": by_an_ordinary_camera,
 }
 """Blurred: a standard deviation of 1 % of the shorter side, 4.5 pixels of an official HAM10000 frame."""
 
@@ -131,7 +144,7 @@ def robustness_metrics(
     Args:
         predictor: The network.
         subset: A test set.
-        count: How many of its photos are drawn: each is looked at 15 times.
+        count: How many of its photos are drawn: each is looked at 16 times.
         resamples: Of the bootstrap.
         seed: Of the draw.
     """

@@ -224,6 +224,7 @@ def measure(
     dermoscopy_bundle: Path | None = None,
     earlier: Mapping[str, Any] | None = None,
     continues: bool = False,
+    left_out: Mapping[str, Any] | None = None,
     masks: Masks | None = None,
     robustness_images: int = 0,
     negatives: int = NEGATIVES,
@@ -246,6 +247,7 @@ def measure(
         earlier: The tree of an earlier release, or of the same one: its training where there are no ``runs``,
             and the figures of the origin's CNN where ``baseline_run`` is not at hand.
         continues: Whether ``runs`` went on from the release of ``earlier``, whose training then comes first.
+        left_out: What :func:`train.steps.left_out.left_out_figures` found.
         masks: Outlines of HAM10000's lesions.
         robustness_images: How many test photos are changed and looked at again.
         negatives: How many pictures of each kind are drawn for the gate to refuse.
@@ -313,6 +315,8 @@ def measure(
         metrics["training"] = history.continued(before, history.training_history(runs))
     if runs:
         metrics["recipes"] = history.recipes(runs)
+    if left_out:
+        metrics["left_out"] = dict(left_out)
     if seed_runs:
         metrics["seeds"] = history.seed_spread(seed_runs)
     if baseline_run:

@@ -14,6 +14,7 @@ import keras
 
 from train.datasets.dataset import Subset
 from train.evaluation.agreement import agreement
+from train.network.eight_bit import to_eight_bits
 from train.network.half import round_to_half
 from train.network.served import build_served_model
 from train.steps.calibrate import load_choices
@@ -30,12 +31,22 @@ INTENDED_USE: Final = (
     "Second look at a photo of one skin spot, for information. Not a diagnosis, not a medical device."
 )
 LICENCE: Final = "CC BY-NC 4.0"
-MOST_CHANGED: Final = 0.005
-"""Share of validation photos whose verdict may be another one with 16-bit weights."""
+MOST_CHANGED: Final = {
+    "verdicts_changed": {32: 0.0, 16: 0.005, 8: 0.01},
+    "malignancy_auc_change": {32: 0.002, 16: 0.002, 8: 0.002},
+    "balanced_accuracy_change": {32: 0.005, 16: 0.005, 8: 0.005},
+}
+"""What rounding weights to so many bits may change on validation photos: the share of them with another
+verdict, and both figures, up or down."""
 
 
 def export(
-    run: Path, bundle: Path, version: str, training_data: Sequence[str], half_for: Subset | None = None
+    run: Path,
+    bundle: Path,
+    version: str,
+    training_data: Sequence[str],
+    bits: int = 32,
+    measured_on: Subset | None = None,
 ) -> None:
     """Builds the served graph of a run and writes it with its contract.
 
@@ -44,12 +55,17 @@ def export(
         bundle: Folder for ``model.keras``, ``model.tflite`` and ``contract.json``.
         version: The bundle's version, as shown with every answer.
         training_data: What the network learned from, a sentence each, for the contract.
-        half_for: Validation photos, for which 16-bit weights must be good enough: ``model.tflite`` has half
-            the size, and is no slower. ``None`` keeps 32 bits.
+        bits: Of the weights in ``model.tflite``. 16: floats of half the size, and ``model.keras`` computes
+            with the same. 8: most convolutions compute with integers, in half the time
+            (:mod:`train.network.eight_bit`); ``model.keras`` keeps its floats. 32: nothing is rounded.
+        measured_on: Validation photos with diagnoses, which say whether fewer than 32 bits are good enough.
 
     Raises:
-        ExportError: 16-bit weights change the verdict on more than ``MOST_CHANGED`` of the photos.
+        ExportError: The rounding changes more on these photos than ``MOST_CHANGED`` allows.
+        ValueError: Fewer than 32 bits, and nothing to measure that on.
     """
+    if bits != 32 and measured_on is None:
+        raise ValueError(f"{bits} bits without photos to measure that on")
     classifier = keras.saving.load_model(run / CLASSIFIER, compile=False)
     choices, heads = load_choices(run)
     model = build_served_model(classifier, choices.size, choices.calibration, heads, choices.views)
@@ -58,9 +74,12 @@ def export(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     model.save(partial / "model.keras")
-    if half_for:
+    if bits == 16:
         round_to_half(model)
-    model.export(partial / "model.tflite", format="litert", verbose=False, **(_half() if half_for else {}))
+    served = partial / "model.tflite"
+    model.export(served, format="litert", verbose=False, **(_half() if bits == 16 else {}))
+    if bits == 8:
+        to_eight_bits(served)
 
     contract = {
         "schema": 1,
@@ -96,22 +115,34 @@ def export(
         contract["prices"] = choices.limits
     if choices.kind_limits:
         contract["kind_limits"] = dataclasses.asdict(choices.kind_limits)
-    if half_for:
+    if measured_on:
         write_contract(partial, contract)
-        found = agreement(partial, half_for)
-        changed = found["verdicts_changed"]["value"]
-        if changed > MOST_CHANGED:
-            shutil.rmtree(partial)
-            raise ExportError(f"16-bit weights change {changed:.1%} of the verdicts on validation")
-        contract["half_precision"] = {"images": found["images"], "verdicts_changed": changed}
-        model.save(partial / "model.keras")  # the rounded one, which computes what model.tflite computes
-        contract["files"]["model.keras"] = describe(partial / "model.keras")
+        contract["rounding"] = {"bits": bits, **_price_of_rounding(partial, bits, measured_on)}
+        if bits == 16:
+            model.save(partial / "model.keras")  # the rounded one, which computes what model.tflite computes
+            contract["files"]["model.keras"] = describe(partial / "model.keras")
     write_contract(partial, contract)
     # What the health check will ask for: it needs the contract to open the bundle, and stands in it.
     contract["golden"] = {"probabilities": list(_golden_probabilities(load_bundle(partial)))}
     write_contract(partial, contract)
     shutil.rmtree(bundle, ignore_errors=True)
     os.replace(partial, bundle)
+
+
+def _price_of_rounding(bundle: Path, bits: int, subset: Subset) -> dict[str, Any]:
+    """Returns what the LiteRT file answers otherwise than the Keras model, for the contract.
+
+    Raises:
+        ExportError: It is too much.
+    """
+    found = agreement(bundle, subset)
+    price = {name: found[name] for name in (*MOST_CHANGED, "mean_malignancy_change")}
+    price["verdicts_changed"] = found["verdicts_changed"]["value"]
+    for name, most in MOST_CHANGED.items():
+        if abs(price[name]) > most[bits]:
+            shutil.rmtree(bundle)
+            raise ExportError(f"{bits}-bit weights: {name} is {price[name]:.4f} on validation")
+    return {"images": found["images"], **price}
 
 
 def _details(offsets: DetailOffsets) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from train.datasets.dataset import DatasetError, Record, class_index
+from train.evaluation.metrics import RESAMPLES, Scored, binary_figures, with_intervals
 from train.steps.teach import fit_regression
 from webapp.model.labels import MALIGNANT_INDICES
 
@@ -31,22 +31,26 @@ class Held:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Malignancy AUC on a collection's asked photos, with and without its own among what taught."""
+    """Malignancy AUC on a collection's asked photos, with and without its own among what taught.
+
+    Each is ``{"value", "low", "high"}``, the bootstrap drawing patients (lesions where none is known).
+    """
 
     photos: int
     cancers: int
-    with_it: float
-    without_it: float
+    with_it: Mapping[str, float]
+    without_it: Mapping[str, float]
 
 
 def left_out_figures(
-    collections: Mapping[str, Held], features: Mapping[str, np.ndarray]
+    collections: Mapping[str, Held], features: Mapping[str, np.ndarray], resamples: int = RESAMPLES
 ) -> dict[str, dict[str, Any]]:
     """Fits one regression on all collections and one without each.
 
     Args:
         collections: By name; a diagnosis for every photo that teaches.
         features: Of each photo by its ``image_id``, ``(channels,)``; photos without are left out.
+        resamples: How often the bootstrap of the intervals draws.
 
     Returns:
         The fields of :class:`LeftOut` by collection.
@@ -66,7 +70,9 @@ def left_out_figures(
             raise DatasetError(f"{name}: too few photos of one kind to ask about")
         asked = _stacked(records, features)
         chances = [model.probabilities(asked)[:, list(MALIGNANT_INDICES)] for model in (everything, others)]
-        auc = [float(roc_auc_score(malignant, each.sum(axis=1))) for each in chances]
+        groups = np.array([record.patient_id for record in records])
+        scored = [Scored(malignant, each.sum(axis=1), groups) for each in chances]
+        auc = [with_intervals(each, binary_figures, resamples)["malignancy_auc"] for each in scored]
         found[name] = asdict(LeftOut(len(records), int(malignant.sum()), *auc))
     return found
 

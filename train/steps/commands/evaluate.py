@@ -69,7 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=500,
         help="test photos, drawn by a fixed seed, that are turned, darkened, blurred and looked at again, "
-        "15 times each; 0 leaves this out (default: %(default)s)",
+        "16 times each; 0 leaves this out (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--left-out",
+        type=Path,
+        help="what teach wrote: how well a large network answers for a collection that taught it nothing",
     )
     parser.add_argument(
         "--dermoscopy-bundle",
@@ -137,6 +142,7 @@ def run(arguments: argparse.Namespace) -> None:
         dermoscopy_bundle=arguments.dermoscopy_bundle,
         earlier=json.loads(arguments.earlier.read_text(encoding="utf-8")) if arguments.earlier else None,
         continues=arguments.continues,
+        left_out=json.loads(arguments.left_out.read_text(encoding="utf-8")) if arguments.left_out else None,
         masks=open_masks(arguments.masks) if arguments.masks else None,
         robustness_images=arguments.robustness_images,
         resamples=arguments.resamples,

@@ -35,18 +35,22 @@ def add_parser(steps: Steps) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", default="0.0.0", help="the bundle's version (default: %(default)s)")
     parser.add_argument(
-        "--half",
-        action="store_true",
-        help="keep model.tflite's weights as 16-bit floats, and let model.keras compute with the same; fails "
-        "where that changes more than 0.5 %% of the verdicts on validation",
+        "--bits",
+        type=int,
+        choices=(8, 16, 32),
+        default=32,
+        help="of the weights in model.tflite. 16: half the size, and model.keras computes with the same. "
+        "8: convolutions compute with integers, in half the time. Both fail where that changes too much on "
+        "validation (default: %(default)s)",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
     from train.steps.export import export
 
-    half_for = part_of(arguments, "val") if arguments.half else None
-    export(arguments.run, arguments.bundle, arguments.version, training_data(arguments), half_for)
+    measured_on = part_of(arguments, "val") if arguments.bits < 32 else None
+    learned = training_data(arguments)
+    export(arguments.run, arguments.bundle, arguments.version, learned, arguments.bits, measured_on)
     print(f"the bundle is in {arguments.bundle}")
 
 

@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.left_out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         for name, found in figures.items():
             print(
-                f"{name}: malignancy AUC {found['without_it']:.3f} without it in training, "
-                f"{found['with_it']:.3f} with it ({found['photos']} photos)"
+                f"{name}: malignancy AUC {found['without_it']['value']:.3f} without it in training, "
+                f"{found['with_it']['value']:.3f} with it ({found['photos']} photos)"
             )
 
 

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from keras import layers
+
+from train.network.eight_bit import to_eight_bits
+
+pytestmark = pytest.mark.tensorflow
+
+
+def exported(file: Path, *names: str) -> Path:
+    """Exports a row of wide pointwise convolutions with these names."""
+    keras.utils.set_random_seed(4)
+    image = keras.Input((8, 8, 64), 1, name="image")
+    x = image
+    for name in names:
+        x = layers.ReLU(6, name=f"{name}_relu")(layers.Conv2D(64, 1, name=f"{name}_conv")(x))
+    keras.Model(image, x).export(file, format="litert", verbose=False)
+    return file
+
+
+def answer(file: Path) -> np.ndarray:
+    seen = np.random.default_rng(0).uniform(-1, 1, (1, 8, 8, 64)).astype(np.float32)
+    return next(iter(Interpreter(str(file)).get_signature_runner()(image=seen).values()))
+
+
+def test_later_blocks_are_rounded_and_still_say_nearly_the_same(tmp_path: Path) -> None:
+    names = ("block4_expand", "block5_expand", "block12_project", "head_relu")
+    file = exported(tmp_path / "network.tflite", *names)
+    size, before = file.stat().st_size, answer(file)
+    to_eight_bits(file)
+    # Three of four lose three quarters of their weights.
+    assert 0.35 * size < file.stat().st_size < 0.6 * size
+    np.testing.assert_allclose(answer(file), before, atol=0.05 * before.max())
+    assert not np.array_equal(answer(file), before)
+
+
+def test_a_file_without_such_convolutions_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = exported(tmp_path / "network.tflite", "stem", "block0_expand")
+    content = file.read_bytes()
+    with pytest.raises((ValueError, RuntimeError)):
+        to_eight_bits(file)
+    assert file.read_bytes() == content

@@ -1,0 +1,39 @@
+"""Lets most convolutions of a LiteRT file compute with 8-bit integers.
+
+Dynamic range quantisation: the weights of a convolution are rounded once to 8 bits a filter, its input for
+each photo anew by the photo's own range, and the sums come out as floats. So no photos are needed to guess
+ranges, and everything between these convolutions stays as it was: depthwise convolutions, residual sums, the
+last layers, the heads.
+"""
+
+from pathlib import Path
+from typing import Final
+
+LEAST_BLOCK: Final = 5
+"""The first block of the network that is rounded. On 420 photos of three collections, a quarter of
+them changed, rounding all blocks moved the malignancy by .013 and changed 5 % of the outcomes; from this one on it is
+.005 and 1.7 %, in the same time."""
+CONVOLUTIONS: Final = r".*(block({blocks})_(expand|project)|head_relu).*"
+
+
+def to_eight_bits(file: Path, least_block: int = LEAST_BLOCK, blocks: int = 64) -> None:
+    """Rounds a LiteRT file in place; a quarter of its size remains.
+
+    Args:
+        file: What Keras exported, with 32-bit floats.
+        least_block: The first inverted-residual block (``train.network.backbone``) that is rounded.
+        blocks: No network has as many.
+
+    Raises:
+        ValueError: The file has none of these convolutions.
+    """
+    from ai_edge_quantizer.qtyping import TFLOperationName
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    chosen = "|".join(str(block) for block in range(least_block, blocks))
+    quantizer = Quantizer(file)
+    quantizer.add_dynamic_config(CONVOLUTIONS.format(blocks=chosen), TFLOperationName.CONV_2D, 8)
+    rounded = quantizer.quantize(enable_progress_bar=False, enable_progress_report=False).quantized_model
+    if rounded is None or len(rounded) > 0.9 * file.stat().st_size:
+        raise ValueError(f"{file} has no convolutions to round")
+    file.write_bytes(rounded)
