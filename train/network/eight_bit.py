@@ -11,8 +11,8 @@ from typing import Final
 
 LEAST_BLOCK: Final = 5
 """The first block of the network that is rounded. On 420 photos of three collections, a quarter of
-them changed, rounding all blocks moved the malignancy by .013 and changed 5 % of the outcomes; from this one on it is
-.005 and 1.7 %, in the same time."""
+them changed, rounding all blocks moved the malignancy by .013 and changed 5 % of the outcomes; from this
+one on it is .005 and 1.7 %, in the same time."""
 CONVOLUTIONS: Final = r".*(block({blocks})_(expand|project)|head_relu).*"
 
 
