@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 LEAST_BLOCK: Final = 8
-"""The first block of the network that is rounded. On 420 photos of three collections, a quarter of
-them changed, rounding all blocks moved the malignancy by .013 and changed 5 % of the outcomes; from block 5 on
-it is .005 and 1.7 %, from this one on .003 and 1.4 %, all in the same time."""
+"""The first block of the network that is rounded. On 420 photos of three collections, a quarter of them
+changed, rounding all blocks moved the malignancy by .013 and changed 5 % of the outcomes; from block 5 on it
+is .005 and 1.7 %, from this one on .003 and 1.4 %, all in the same time."""
 CONVOLUTIONS: Final = r".*(block({blocks})_(expand|project)|head_relu).*"
 
 
