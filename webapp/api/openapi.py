@@ -62,7 +62,7 @@ RECORD: Final[Mapping[str, str]] = {
     "error": N_("A sentence where a photo among several could not be read, null otherwise."),
     "urgency": N_(
         "When a doctor should look at the spot: one_week, two_weeks, four_weeks, watch (no visit for this "
-        "alone) or none (the photo cannot be judged)."
+        "alone) or none (the photo cannot be judged, and nothing was ticked)."
     ),
     "cautions": N_(
         "Why it is not no_signs although the malignancy is low: unusual (unlike the photos of our test), "
