@@ -244,7 +244,7 @@ def test_a_closed_section_opens_by_keyboard(open_page: PageOpener, site: Site, p
 def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
     open_page: PageOpener, site: Site, photo: bytes, outcome: str, locale: str
 ) -> None:
-    page = open_page((360, 780), locale=locale)
+    page = open_page("phone", locale=locale)
     show(page, site, outcome, photo)
     parts = [".outcome", "#next" if outcome != "cannot-judge" else "#why", "#today", ".photo-stack"]
     tops = [
@@ -253,7 +253,7 @@ def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
     assert tops == sorted(tops)
     for part in (".outcome", ".advice, .tight, .checks", ".urgent", ".photo-stack"):
         bottom = page.locator(part).first.evaluate("part => part.getBoundingClientRect().bottom + scrollY")
-        assert bottom <= 2 * 780, part
+        assert bottom <= 2 * VIEWPORTS["phone"][1], part
 
 
 def test_a_browser_without_script_opens_the_sections(open_page: PageOpener, site: Site, photo: bytes) -> None:

@@ -2,7 +2,7 @@
 
 const locale = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const days = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
-const shortDays = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+const shortDays = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" }); // with spaces to break at
 const times = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
 const lists = new Intl.ListFormat(locale, { type: "conjunction" });
 const percents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 2 });
