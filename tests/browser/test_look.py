@@ -135,6 +135,19 @@ def test_several_values_of_a_fact_stand_below_one_another(open_page: PageOpener,
     assert values.count() > page.locator(".facts dt").count() and len(set(lefts[:5])) == 1
 
 
+def test_answers_for_several_photos_need_no_sideways_scrolling(
+    open_page: PageOpener, site: Site, photo: bytes
+) -> None:
+    page = open_page(locale="de")
+    show(page, site, "several with answers", photo)
+    table = page.locator(".table-scroll")
+    assert table.evaluate("part => part.scrollWidth <= part.clientWidth")
+    row = page.get_by_role("row").nth(1)
+    expect(row.get_by_role("rowheader")).to_contain_text("spot.jpg")
+    expect(row.get_by_role("cell").first).to_be_visible()
+    assert row.get_by_role("cell").count() == 3
+
+
 @pytest.mark.parametrize("viewport", VIEWPORTS)
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_each_outcome_stands_first(
