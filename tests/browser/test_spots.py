@@ -211,7 +211,7 @@ def test_whatever_is_pressed_no_stored_photo_leaves(open_page: PageOpener, site:
     page.get_by_label("Your name for it").fill("Right shoulder")
     page.get_by_role("button", name="Change it").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Right shoulder")
-    photo = page.locator(".history > li").first
+    photo = page.locator(".history .with-photo").first
     photo.get_by_text("Delete this photo…").click()
     photo.get_by_role("button", name="Yes, delete it").click()
     expect(page.get_by_text("The photo is deleted from this device.")).to_be_visible()
