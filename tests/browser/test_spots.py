@@ -12,7 +12,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import NARROW, PageOpener, Site, cropper, file
+from tests.browser.conftest import (
+    IN_EACH_LANGUAGE,
+    NARROW,
+    ON_EACH_SCREEN,
+    SLOW,
+    PageOpener,
+    Site,
+    cropper,
+    file,
+)
 from tests.rendered import render_lesion_jpeg
 
 pytestmark = pytest.mark.browser
@@ -115,7 +124,7 @@ def keep(page: Page, name: str = "") -> None:
     expect(page.get_by_text("Kept on this device")).to_be_visible()
 
 
-@pytest.mark.parametrize("viewport", ["phone", "desktop"])
+@ON_EACH_SCREEN
 def test_an_answer_is_kept_and_nothing_is_sent(
     open_page: PageOpener, site: Site, photo: bytes, viewport: str
 ) -> None:
@@ -323,7 +332,7 @@ def test_the_page_for_the_doctor(open_page: PageOpener, site: Site) -> None:
         expect(page.get_by_text(gone).first).to_be_hidden()
 
 
-@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
+@IN_EACH_LANGUAGE
 def test_a_reminder_tells_nothing_of_health(open_page: PageOpener, site: Site, locale: str) -> None:
     page = open_page(locale=locale)
     seed(page, site, WARNED)
@@ -481,7 +490,7 @@ FULL = {
 }
 
 
-@pytest.mark.parametrize("when", FULL)
+@pytest.mark.parametrize("when", ["at the end", pytest.param("at once", marks=SLOW)])
 def test_a_full_device_loses_nothing(open_page: PageOpener, site: Site, photo: bytes, when: str) -> None:
     """Not by a quota that is set from outside: Chromium applies it to some runs and not to others."""
     page = open_page()
@@ -570,8 +579,15 @@ def test_a_later_version_takes_the_spots_over_and_an_older_tab_gives_way(
     assert again == stored
 
 
-@pytest.mark.parametrize("colour_scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", ["phone", "desktop"])
+@pytest.mark.parametrize(
+    ("viewport", "colour_scheme"),
+    [
+        ("phone", "light"),
+        ("desktop", "dark"),
+        pytest.param("phone", "dark", marks=SLOW),
+        pytest.param("desktop", "light", marks=SLOW),
+    ],
+)
 def test_axe_finds_nothing(open_page: PageOpener, site: Site, viewport: str, colour_scheme: str) -> None:
     page = open_page(viewport, color_scheme=colour_scheme, reduced_motion="reduce")
     seen = a_spot("Heel", kept(-9, "signs", 5), seen=[f"{day(-8)}T10:00:00Z"])
@@ -590,7 +606,7 @@ def test_axe_finds_nothing(open_page: PageOpener, site: Site, viewport: str, col
     assert Axe().run(page).violations_count == 0
 
 
-@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
+@IN_EACH_LANGUAGE
 def test_nothing_is_cut_off_on_a_narrow_screen(open_page: PageOpener, site: Site, locale: str) -> None:
     page = open_page(NARROW, locale=locale)
     for path in ("/spots", f"/spots/compare#{WARNED['id']}"):

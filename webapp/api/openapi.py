@@ -7,7 +7,7 @@ from webapp.answer.assessment import VERDICTS, Caution, Outcome, Reason, Urgency
 from webapp.answer.details import Sex, Site
 from webapp.answer.messages import N_
 from webapp.answer.record import COLUMNS
-from webapp.api.question import MAX_PHOTOS
+from webapp.api.question import AUTO, MAX_PHOTOS
 from webapp.config import Settings
 from webapp.model.labels import CLASSES
 
@@ -21,7 +21,8 @@ FIELDS: Final[Mapping[str, str]] = {
     ),
     "box": N_(
         "The part to look at: left,top,right,bottom in pixels of the upright photo. The square in the middle "
-        "if it is missing or empty. With several photos: one for each, in the same order, or none at all."
+        "if it is missing or empty; auto looks where the spot probably is. With several photos: one for "
+        "each, in the same order, or none at all."
     ),
     "changed": N_(
         "Whether the spot has changed in size, shape or colour: true or false. This and the next two can "
@@ -70,6 +71,10 @@ RECORD: Final[Mapping[str, str]] = {
         "(something was ticked)."
     ),
     "photo_malignancy": N_("0 to 1: the malignancy of the photo alone, without age, sex and place."),
+    "box": N_(
+        "The part that auto has found, in pixels of the upright photo, null where it found no spot. Only "
+        "there when asked for."
+    ),
     "heat_map": N_("The heat map as a data URI, null where there is none. Only there when asked for."),
 }
 """What comes back for one photo."""
@@ -93,7 +98,7 @@ def description(root: str, model_version: str, settings: Settings) -> dict[str, 
             f"Served model: version {model_version}. "
             f"A request may have {settings.max_upload_bytes} bytes. "
             "Within v1 fields are only added: none goes away or changes its meaning. Version 1.1 added age, "
-            "sex and site to the form, and urgency, cautions and photo_malignancy to the record.",
+            "sex, site and box=auto to what is sent; urgency, cautions, photo_malignancy and box to the record.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": root}],
@@ -155,7 +160,7 @@ def _form() -> dict[str, Any]:
     number = r"\d{1,5}(\.\d{1,3})?"
     flag = {"type": "string", "enum": ["true", "false"]}
     photo = {"type": "string", "contentMediaType": "application/octet-stream"}
-    box = {"type": "string", "pattern": f"^({number},{number},{number},{number})?$"}
+    box = {"type": "string", "pattern": f"^({AUTO}|{number},{number},{number},{number})?$"}
     kinds: dict[str, dict[str, Any]] = {
         "photo": {"type": "array", "items": photo, "minItems": 1, "maxItems": MAX_PHOTOS},
         "box": {"type": "array", "items": box, "maxItems": MAX_PHOTOS},
@@ -192,6 +197,7 @@ def _record() -> dict[str, Any]:
         "urgency": {"enum": [*map(str, Urgency), None]},
         "cautions": {"type": "array", "items": {"enum": [*map(str, Caution)]}},
         "photo_malignancy": share,
+        "box": {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
         "heat_map": {"type": ["string", "null"], "pattern": "^data:image/png;base64,"},
     }
     properties = {name: {**kinds[name], "description": text} for name, text in RECORD.items()}

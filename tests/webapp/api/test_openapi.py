@@ -126,7 +126,7 @@ def test_the_description_knows_every_field(client: FlaskClient) -> None:
     assert document["openapi"].startswith("3.1")
     record = document["components"]["schemas"]["Record"]
     assert record["required"] == list(COLUMNS)
-    assert list(record["properties"]) == [*COLUMNS, "heat_map"]
+    assert list(record["properties"]) == [*COLUMNS, "box", "heat_map"]
     operation = document["paths"]["/api/v1/predict"]["post"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["properties"]["photo"]["maxItems"] == MAX_PHOTOS
