@@ -98,7 +98,7 @@ def description(root: str, model_version: str, settings: Settings) -> dict[str, 
             f"Served model: version {model_version}. "
             f"A request may have {settings.max_upload_bytes} bytes. "
             "Within v1 fields are only added: none goes away or changes its meaning. Version 1.1 added age, "
-            "sex, site and box=auto to what is sent; urgency, cautions, photo_malignancy and box to the record.",
+            "sex, site and box=auto to the form; urgency, cautions, photo_malignancy and box to the record.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": root}],
