@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import VIEWPORTS, PageOpener, Site, cropper, file, sent_photo
+from tests.browser.conftest import ON_EACH_SCREEN, PageOpener, Site, cropper, file, sent_photo
 from tests.rendered import render_lesion, to_bytes
 
 pytestmark = pytest.mark.browser
@@ -45,7 +45,7 @@ def turned(box: Sequence[float], across: float = 0, down: float = 0, zoom: float
     return x - half, y - half, x + half, y + half
 
 
-@pytest.mark.parametrize("viewport", VIEWPORTS)
+@ON_EACH_SCREEN
 def test_it_starts_where_the_server_proposes(
     open_page: PageOpener, site: Site, photo: bytes, viewport: str
 ) -> None:

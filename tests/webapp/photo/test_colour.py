@@ -60,7 +60,9 @@ def test_an_embedded_profile_counts(file_format: str, space: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["dermoscopy", "phone"])
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(
+    "space", [name if name == "Display P3" else pytest.param(name, marks=pytest.mark.slow) for name in SPACES]
+)
 def test_a_profile_changes_no_answer(predictor: Predictor, space: str, kind: Any) -> None:
     moved = []
     for seed in range(4):

@@ -126,7 +126,7 @@ def test_behind_a_proxy_visitors_are_told_apart(limited: MakeLimited, photo: byt
 def redis_server(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     executable = shutil.which("redis-server")
     if executable is None:
-        leave_out("needs a Redis server, for example from Debian's package redis-server")
+        leave_out("a Redis server (for example Debian's package redis-server)")
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder))
     process = subprocess.Popen((executable, *options), stdout=subprocess.DEVNULL)
     try:
