@@ -1,10 +1,11 @@
 """How unlike photos of a skin spot a photo is, from the network's own embedding.
 
-Two measures, the larger of which counts, each on a scale on which 1 is too unfamiliar to be judged and 0.5
-the edge of the usual. A logistic head that was shown everyday photos and rendered pictures (outlier
-exposure; Hendrycks et al. 2019, arXiv:1812.04606) tells those apart that look like anything it has seen; the
-Mahalanobis distance to the nearest class (Lee et al. 2018, arXiv:1807.03888) in the space of the embedding's
-leading principal components stands for everything else.
+Three measures, the largest of which counts, each on a scale on which 1 is too unfamiliar to be judged and 0.5
+the edge of the usual. Two logistic heads were shown everyday photos, nails and rendered pictures (outlier
+exposure; Hendrycks et al. 2019, arXiv:1812.04606): one holds them against photos of every collection and
+refuses, the other against those from home alone and says what is unusual, but never refuses. The Mahalanobis
+distance to the nearest class (Lee et al. 2018, arXiv:1807.03888) in the space of the embedding's leading
+principal components stands for what looks like nothing that the heads have seen.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from keras import layers
 from train.network.heads import LogisticHead
 
 COMPONENTS: Final = 128
+MOST_UNUSUAL: Final = 0.99
+"""What the head that only knows home says at most: below the limit of refusal, rounding included."""
 # Directions with less than this share of the largest variance are noise: dividing by it would make the
 # score a matter of rounding, different in every runtime.
 FLOOR: Final = 1e-3
@@ -44,23 +47,29 @@ class Scale:
 
 @dataclass(frozen=True)
 class Unfamiliarity:
-    """Both measures and their scales: above 1 a photo is too unfamiliar to be judged.
+    """The measures and their scales: above 1 a photo is too unfamiliar to be judged.
 
-    The outlier head's is in log-odds. As probabilities, which hardly differ between photos of spots, it had
-    no say below the limit, where it is the better one by far (``train/LOG.md``).
+    The heads' are in log-odds. As probabilities, which hardly differ between photos of spots, they had
+    no say below the limit, where they are the better ones by far. One head for both questions refused 85 % of
+    the everyday photos where two refuse nearly all: photos of another clinic's spots are unusual to it, and
+    they draw the limit of refusal away (``train/LOG.md``).
     """
 
     distance: "Familiarity"
     distance_scale: Scale
     outlier: LogisticHead
     outlier_scale: Scale
+    unusual: LogisticHead
+    unusual_scale: Scale
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """Returns ``(count,)`` of embeddings ``(count, 1280)``."""
-        return np.maximum(
+        measures = (
             self.distance_scale.of(self.distance.score(embeddings)),
             self.outlier_scale.of(self.outlier.logits(embeddings)),
+            np.minimum(self.unusual_scale.of(self.unusual.logits(embeddings)), MOST_UNUSUAL),
         )
+        return np.max(measures, axis=0)
 
     def as_layers(self, embedding: Any) -> Any:
         """Returns the same score as part of a Keras graph, of shape ``(batch, 1)``."""
@@ -68,9 +77,11 @@ class Unfamiliarity:
             (self.distance.as_layers(embedding), self.distance_scale),
             (self.outlier.as_dense(embedding, "outlier", probability=False), self.outlier_scale),
         )
-        return layers.Maximum(name="unfamiliarity")(
-            [layers.Rescaling(scale.slope, scale.offset)(part) for part, scale in parts]
-        )
+        measures = [layers.Rescaling(scale.slope, scale.offset)(part) for part, scale in parts]
+        unusual = self.unusual.as_dense(embedding, "unusual", probability=False)
+        unusual = layers.Rescaling(self.unusual_scale.slope, self.unusual_scale.offset)(unusual)
+        measures.append(keras.ops.minimum(unusual, MOST_UNUSUAL))
+        return layers.Maximum(name="unfamiliarity")(measures)
 
 
 @dataclass(frozen=True)

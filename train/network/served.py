@@ -202,7 +202,8 @@ def save_heads(file: Path, heads: Heads) -> None:
     if (score := heads.unfamiliarity) is not None:
         arrays |= {f"distance/{key}": value for key, value in vars(score.distance).items()}
         arrays |= {f"outlier/{key}": value for key, value in vars(score.outlier).items()}
-        scales = (score.distance_scale, score.outlier_scale)
+        arrays |= {f"unusual/{key}": value for key, value in vars(score.unusual).items()}
+        scales = (score.distance_scale, score.outlier_scale, score.unusual_scale)
         arrays |= {"scales": np.array([(scale.usual, scale.limit) for scale in scales])}
     np.savez(file, **arrays)
 
@@ -220,10 +221,11 @@ def load_heads(file: Path) -> Heads:
         return LogisticHead(found["weights"], float(found["bias"])) if found else None
 
     unfamiliarity = None
-    if (outlier := head("outlier")) is not None:
-        distance_scale, outlier_scale = (Scale(*map(float, each)) for each in groups["scales"][""])
+    outlier, unusual = head("outlier"), head("unusual")
+    if outlier is not None and unusual is not None:
+        scales = [Scale(*map(float, each)) for each in groups["scales"][""]]
         unfamiliarity = Unfamiliarity(
-            Familiarity(**groups["distance"]), distance_scale, outlier, outlier_scale
+            Familiarity(**groups["distance"]), scales[0], outlier, scales[1], unusual, scales[2]
         )
     lesion_map = None
     if (found := groups.get("lesion_map")) is not None:

@@ -11,6 +11,10 @@ from webapp.api.question import AUTO, MAX_PHOTOS
 from webapp.config import Settings
 from webapp.model.labels import CLASSES
 
+VERSION: Final = "1.1"
+"""Of this description. The second number rises with each field that is added; the first would need another
+address than ``/api/v1``."""
+
 FIELDS: Final[Mapping[str, str]] = {
     "photo": N_(
         "The photo: JPEG, PNG, WebP, HEIC or AVIF. Repeat the field to send several, up to %(photos)s."
@@ -20,7 +24,10 @@ FIELDS: Final[Mapping[str, str]] = {
         "if it is missing or empty; auto looks where the spot probably is. With several photos: one for "
         "each, in the same order, or none at all."
     ),
-    "changed": N_("Whether the spot has changed in size, shape or colour: true or false."),
+    "changed": N_(
+        "Whether the spot has changed in size, shape or colour: true or false. This and the next two can "
+        "only make the answer more urgent."
+    ),
     "symptoms": N_("Whether it bleeds, itches or does not heal: true or false."),
     "different": N_("Whether it looks unlike the person’s other spots: true or false."),
     "age": N_("The person’s age in whole years, 0 to 120. Moves the malignancy up or down; may be left out."),
@@ -35,23 +42,28 @@ FIELDS: Final[Mapping[str, str]] = {
 
 RECORD: Final[Mapping[str, str]] = {
     "path": N_("The name of the file that was sent."),
-    "outcome": N_("The answer: signs, unsure, no_signs or cannot_judge. Only the malignancy decides it."),
+    "outcome": N_(
+        "The answer: signs, unsure, no_signs or cannot_judge. The malignancy decides it; what keeps it from "
+        "being no_signs stands in cautions, why there is none in reasons."
+    ),
     "verdict": N_("The outcome as a fixed English sentence."),
     "confidence": N_(
         "0 to 1: the malignancy for signs and unsure, 1 minus it for no_signs, null for cannot_judge."
     ),
-    "diagnosis": N_("The likeliest of the seven diagnoses, for measuring; never show it as an answer."),
+    "diagnosis": N_(
+        "The likeliest of the seven diagnoses for the photo alone, for measuring; never show it as an answer."
+    ),
     "malignancy": N_("0 to 1: the estimated chance of cancer, with age, sex and place where they are sent."),
     "probabilities": N_("The estimated chance of each of the seven diagnoses, with the same."),
     "reasons": N_(
-        "Why the photo cannot be judged: too_small, too_narrow, too_dark, blurred, glare, unfamiliar, "
-        "no_single_spot, several_spots."
+        "Why the photo cannot be judged: too_small, too_narrow, too_dark, blurred, glare, unfamiliar (unlike "
+        "anything that the model has learned), no_single_spot, several_spots. Empty otherwise."
     ),
     "model_version": N_("The version of the model."),
     "error": N_("A sentence where a photo among several could not be read, null otherwise."),
     "urgency": N_(
         "When a doctor should look at the spot: one_week, two_weeks, four_weeks, watch (no visit for this "
-        "alone) or none (the photo cannot be judged)."
+        "alone) or none (the photo cannot be judged, and nothing was ticked)."
     ),
     "cautions": N_(
         "Why it is not no_signs although the malignancy is low: unusual (unlike the photos of our test), "
@@ -80,11 +92,13 @@ def description(root: str, model_version: str, settings: Settings) -> dict[str, 
         "openapi": "3.1.0",
         "info": {
             "title": "Skin Cancer Detector",
-            "version": "1",
+            "version": VERSION,
             "summary": "Looks for signs of skin cancer in photos of spots on the skin.",
             "description": "Not a diagnosis and not a medical device. "
             f"Served model: version {model_version}. "
-            f"A request may have {settings.max_upload_bytes} bytes.",
+            f"A request may have {settings.max_upload_bytes} bytes. "
+            "Within v1 fields are only added: none goes away or changes its meaning. Version 1.1 added age, "
+            "sex, site and box=auto to the form; urgency, cautions, photo_malignancy and box to the record.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": root}],
