@@ -3,6 +3,12 @@
 A test that passes without what it guards guards nothing. Works on a copy of the files that git knows, whose
 tests must pass first; one protection takes 2 to 40 seconds, all of them about fifteen minutes. Run it after a
 change of security or intake.
+
+Why not a mutation tester: those exchange what stands in a line, and a protection is mostly a whole statement,
+header or setting. Held against these 104: mutmut 3.8 makes 5,072 mutants of ``webapp/photo``, ``server`` and
+``answer``, and none in the lines of 27, since it leaves constants, decorated functions and whole modules
+like ``gunicorn.conf.py`` as they are; cosmic-ray 8.7 makes 8,927, and none for 41. Neither reads the four in
+the Makefile and in a script of the pages. At two seconds a mutant that would be three to five hours.
 """
 
 import argparse

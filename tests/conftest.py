@@ -48,12 +48,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     """Ends with a line a person cannot miss, where checks were left out on this machine."""
     yield
     reasons = Counter(
-        report.longrepr[2].removeprefix("Skipped: ")
+        report.longrepr[2].partition(LEFT_OUT)[2]
         for report in terminalreporter.stats.get("skipped", [])
         if isinstance(report.longrepr, tuple) and LEFT_OUT in report.longrepr[2]
     )
     for reason, checks in reasons.most_common():
-        terminalreporter.write_line(f"{checks} checks {reason}", yellow=True)
+        terminalreporter.write_line(f"{LEFT_OUT}{reason}; checks: {checks}", yellow=True)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Final, NoReturn
 
 import pytest
 
-LEFT_OUT: Final = "were left out, since this is missing: "
+LEFT_OUT: Final = "Left out, missing: "
 
 
 def leave_out(missing: str) -> NoReturn:

@@ -16,7 +16,7 @@ from webapp.model.contract import Gate
 from webapp.model.predictor import Prediction
 from webapp.photo.imaging import correct_exposure
 
-REFUSED: Final = 0.002
+REFUSED: Final = 0.004
 """Share of the lesion photos of any collection that each of the two limits may refuse."""
 JUDGED_FRAMES: Final = 150
 """Of validation, of each of which three photos are made that no limit was chosen on."""

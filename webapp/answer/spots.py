@@ -7,6 +7,10 @@ import numpy as np
 
 LESION: Final = 0.5
 """From this chance on a place of the map counts as lesion."""
+SURE: Final = 0.98
+"""A further spot counts from this peak on: hairs and the rim of a lesion make fainter ones."""
+LEAST_AREA: Final = 0.006
+"""Of the square, that a further spot covers: three of the 576 places of a map are noise."""
 REACH: Final = 0.085
 """Of the map's side: parts that are no further apart are one spot. A lesion may pale in between."""
 
@@ -18,10 +22,12 @@ class Spot:
     Attributes:
         places: ``bool (height, width)``.
         weight: The sum of the chances in it: large and sure ones weigh most.
+        peak: The highest of them.
     """
 
     places: np.ndarray
     weight: float
+    peak: float
 
     @property
     def area(self) -> float:
@@ -51,15 +57,17 @@ def spots_of(lesion_map: np.ndarray) -> tuple[Spot, ...]:
     while left.any():
         places = _around(left, int(np.argmax(np.where(left, lesion_map, -1))))
         left = left & ~places
-        found.append(Spot(places, float(lesion_map[places].sum())))
+        chances = lesion_map[places]
+        found.append(Spot(places, float(chances.sum()), float(chances.max())))
     return tuple(sorted(found, key=lambda spot: -spot.weight))
 
 
 def beside(lesion_map: np.ndarray) -> float:
-    """Returns which share (0–1) of what looks like lesion is not the main spot: 0 for a single one,
+    """Returns which share (0–1) of what looks like lesion is further spots beyond doubt: 0 for a single one,
     0.5 for two alike, more for many."""
-    weights = [spot.weight for spot in spots_of(lesion_map)]
-    return 1 - weights[0] / sum(weights) if weights else 0.0
+    found = spots_of(lesion_map)
+    further = [spot.weight for spot in found if spot.peak >= SURE and spot.area >= LEAST_AREA][1:]
+    return sum(further) / sum(spot.weight for spot in found) if further else 0.0
 
 
 def sureness(lesion_map: np.ndarray) -> float:

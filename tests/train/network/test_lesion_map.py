@@ -25,11 +25,11 @@ def test_the_map_finds_what_it_was_fitted_to_and_lies_in_the_graph():
 
     from train.network.lesion_map import fit_lesion_map
 
-    fitted = fit_lesion_map(*made(200, 0))
+    fitted = fit_lesion_map(*made(1200, 0))
     features, lesion = made(60, 1)
     inputs = [keras.Input(each.shape[1:]) for each in features]
     found = keras.Model(inputs, fitted.as_layers(inputs)).predict(features, verbose=0)
     assert found.shape == (60, 8, 8, 1) and found.min() >= 0 and found.max() <= 1
     assert ((found[..., 0] > 0.5) == (lesion > 0.5)).mean() > 0.97
-    again = fit_lesion_map(*made(200, 0))
+    again = fit_lesion_map(*made(1200, 0))
     assert all(np.array_equal(one, other) for one, other in zip(fitted.kernels, again.kernels, strict=True))

@@ -107,10 +107,11 @@ def shown(*spots: tuple[int, float]) -> Prediction:
 @pytest.mark.parametrize(
     ("prediction", "reasons"),
     [
-        (shown((12, 0.9)), ()),
-        (shown((12, 0.9), (2, 0.9)), ()),
-        (shown((12, 0.9), (9, 0.9)), (Reason.SEVERAL_SPOTS,)),
-        (shown((5, 0.9), (2, 0.9), (2, 0.9)), (Reason.SEVERAL_SPOTS,)),
+        (shown((12, 0.99)), ()),
+        (shown((12, 0.99), (5, 0.99)), ()),
+        (shown((12, 0.99), (10, 0.9)), ()),
+        (shown((12, 0.99), (10, 0.99)), (Reason.SEVERAL_SPOTS,)),
+        (shown((7, 0.99), (4, 0.99), (4, 0.99)), (Reason.SEVERAL_SPOTS,)),
         (shown((12, 0.2)), (Reason.NO_SINGLE_SPOT,)),
         (shown(), (Reason.NO_SINGLE_SPOT,)),
         (Prediction(0.01), ()),

@@ -45,10 +45,12 @@ def test_a_spot_may_be_bent_and_the_whole_square_may_be_one() -> None:
 
 
 def test_what_lies_beside_the_main_spot_is_a_share_of_everything() -> None:
-    one, other = (slice(2, 6), slice(2, 6), 0.9), (slice(12, 16), slice(12, 16), 0.9)
+    one, other = (slice(2, 6), slice(2, 6), 0.99), (slice(12, 16), slice(12, 16), 0.99)
     assert beside(lesion_map()) == 0
     assert beside(lesion_map(one)) == 0
     assert beside(lesion_map(one, other)) == pytest.approx(0.5)
-    third = (slice(12, 16), slice(2, 6), 0.9)
+    third = (slice(12, 16), slice(2, 6), 0.99)
     assert beside(lesion_map(one, other, third)) == pytest.approx(2 / 3)
-    assert sureness(lesion_map()) == pytest.approx(0.1) and sureness(lesion_map(one)) == pytest.approx(0.9)
+    doubtful, tiny = (slice(12, 16), slice(2, 6), 0.9), (slice(20, 21), slice(20, 22), 0.99)
+    assert beside(lesion_map(one, doubtful, tiny)) == 0
+    assert sureness(lesion_map()) == pytest.approx(0.1) and sureness(lesion_map(one)) == pytest.approx(0.99)
