@@ -616,6 +616,18 @@ def test_nothing_is_cut_off_on_a_narrow_screen(open_page: PageOpener, site: Site
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 
+def test_nothing_is_cut_off_with_text_at_200_per_cent(open_page: PageOpener, site: Site) -> None:
+    page = open_page(locale="de")
+    for path in ("/spots", f"/spots/compare#{WARNED['id']}"):
+        seed(page, site, WARNED, WATCHED, path=path)
+        expect(page.locator(".standing").first).to_be_visible()
+        # Through the object model, as the browser's own setting: the policy forbids inline styles.
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        for summary in page.locator(".confirm summary").all():
+            summary.click()
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), path
+
+
 def test_keeping_is_accessible(open_page: PageOpener, site: Site, photo: bytes) -> None:
     page = open_page(reduced_motion="reduce")
     answer(page, site, photo, 0.8731)
