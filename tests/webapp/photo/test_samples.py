@@ -1,5 +1,5 @@
-"""However many channels and bits the samples have, it is the same picture. (HEIC, which Chromium does not show:
-what it shows is in ``tests/browser/test_pixels.py``.)"""
+"""However many channels and bits the samples have, it is the same picture; files that Chromium does not show
+(what it shows is in ``tests/browser/test_pixels.py``)."""
 
 import io
 from typing import Final
