@@ -5,8 +5,8 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
-# By file: its tests share servers, photos and the import of TensorFlow, which takes 8 seconds.
-ON_TWO := --numprocesses 2 --dist loadfile
+# In two long rows, each of neighbours that share servers, photos and imports; who is through helps the other.
+ON_TWO := --numprocesses 2 --dist worksteal
 
 .PHONY: run test test-all setup lint lock audit protections load train-smoke report settings screenshots translations bench instances rehearse clean
 

@@ -3,6 +3,16 @@
 A test that passes without what it guards guards nothing. Works on a copy of the files that git knows, whose
 tests must pass first; one protection takes 2 to 40 seconds, all of them about fifteen minutes. Run it after a
 change of security or intake.
+
+Why not a mutation tester instead: those exchange what stands in a line, and a protection is mostly a whole
+statement, header or setting. Held against these 104, mutmut 3.8 makes 5,072 mutants of ``webapp/photo``,
+``server`` and ``answer``, and none in the lines of 27, since it leaves constants, decorated functions and
+whole modules like ``gunicorn.conf.py`` as they are; cosmic-ray 8.7 makes 8,927, and none for 41. Neither
+reads the four in the Makefile and in a script of the pages. A mutant took mutmut 4 seconds on a busy machine:
+six hours for all. Beside this it is worth a try: of the first 47 in ``waiting_room.py`` and
+``rate_limits.py`` nine survived, four of them through two real gaps that have tests now (a desk handed back
+twice, two IPv6 households counted as one), and the others change no answer (the word "unknown", which of two
+names has the suffix).
 """
 
 import argparse

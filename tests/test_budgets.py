@@ -32,6 +32,7 @@ MEMORY_MEGABYTES = 200  # one worker with two interpreters, after 200 answers; 1
 MACS_OF_1_2_1 = 1_174_361_152  # Lite2, four views of 160 × 160; `python -m benchmarks.graph FILE` counts
 MACS_SHARE = 1.0  # of these, that the shipped network may take; a third is what is aimed at
 PEAK_MEGABYTES = 512  # the smallest dyno
+SLOW = pytest.mark.slow
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -69,6 +70,7 @@ def shipped() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
+@SLOW  # packing 270 MB takes 10 s
 def test_what_is_shipped_is_small() -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
@@ -154,6 +156,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@SLOW
 @LINUX
 def test_memory_stays_small_after_many_answers(server: Server) -> None:
     photos = [render_lesion_jpeg(seed) for seed in range(2)]
@@ -162,6 +165,7 @@ def test_memory_stays_small_after_many_answers(server: Server) -> None:
     assert pss_megabytes(server.process.pid) <= MEMORY_MEGABYTES
 
 
+@SLOW
 @LINUX
 def test_large_photos_at_once_fit_the_smallest_dyno(server: Server) -> None:
     large = render_lesion(1, 500, 375).resize((8000, 6000), Image.Resampling.NEAREST)

@@ -41,7 +41,7 @@ def instances(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]
 def front(instances: list[Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     nginx = find_nginx()
     if nginx is None:
-        leave_out("needs nginx, for example from Debian's package")
+        leave_out("nginx (for example Debian's package nginx)")
     with balanced(nginx, instances, tmp_path_factory.mktemp("nginx")) as server:
         wait_until_ready(server)
         yield server

@@ -17,7 +17,7 @@ from PIL import Image
 
 from webapp.answer.assessment import MIN_SIDE
 from webapp.answer.details import MAX_AGE, NO_DETAILS, Details, Sex, Site
-from webapp.answer.diagnose import examine, read_photo
+from webapp.answer.diagnose import examine, read_photo, read_spot
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.answer.record import COLUMNS, Record, csv_row
 from webapp.config import Settings, current_settings
@@ -41,10 +41,19 @@ INTERRUPTED: Final = 130  # as shells have it
     show_default=True,
     help="json: one object a line. csv: probabilities, reasons and cautions stand as JSON in their cells.",
 )
+@click.option(
+    "--box",
+    type=click.Choice(["middle", "auto"]),
+    default="middle",
+    show_default=True,
+    help="The part to look at: the square in the middle, or where the spot probably is.",
+)
 @click.option("--age", type=click.IntRange(0, MAX_AGE), help="Of the person in the photos, in years.")
 @click.option("--sex", type=click.Choice([*map(str, Sex)]), help="Of that person.")
 @click.option("--site", type=click.Choice([*map(str, Site)]), help="Where on the body the spot is.")
-def predict(paths: tuple[Path, ...], output: str, age: int | None, sex: str | None, site: str | None) -> None:
+def predict(
+    paths: tuple[Path, ...], output: str, box: str, age: int | None, sex: str | None, site: str | None
+) -> None:
     """Look for signs of skin cancer in photos.
 
     PATHS are photos, and folders whose photos are taken in sorted order, those of their
@@ -71,11 +80,11 @@ def predict(paths: tuple[Path, ...], output: str, age: int | None, sex: str | No
     write = {"text": _text_of_many if total > 1 else _text, "json": _json, "csv": Record.to_csv}[output]
     predictor, settings = current_predictor(), current_settings()
     details = Details(age, Sex(sex) if sex else None, Site(site) if site else None)
-    failed, done = bool(unread), 0
+    find_spot, failed, done = box == "auto", bool(unread), 0
     try:
         if output == "csv":
             sys.stdout.write(csv_row(COLUMNS))
-        with closing(predict_files(find_photos(paths), predictor, settings, details)) as records:
+        with closing(predict_files(find_photos(paths), predictor, settings, details, find_spot)) as records:
             # disable=None: no bar where standard error is no terminal.
             for record in tqdm(records, total=total, unit="photo", leave=False, delay=1, disable=None):
                 tqdm.write(write(record), file=sys.stdout, end="")  # takes the bar away while it writes
@@ -117,7 +126,11 @@ def check_bundle() -> None:
 
 
 def predict_files(
-    paths: Iterable[Path], predictor: Predictor, settings: Settings, details: Details = NO_DETAILS
+    paths: Iterable[Path],
+    predictor: Predictor,
+    settings: Settings,
+    details: Details = NO_DETAILS,
+    find_spot: bool = False,
 ) -> Generator[Record, None, None]:
     """Makes the records of files on all cores, in the order of the files.
 
@@ -130,7 +143,7 @@ def predict_files(
     with ThreadPoolExecutor(cores) as pool:
         try:
             for path in paths:
-                waiting.append(pool.submit(predict_file, path, predictor, settings, details))
+                waiting.append(pool.submit(predict_file, path, predictor, settings, details, find_spot))
                 if len(waiting) > cores:
                     yield waiting.popleft().result()
             while waiting:
@@ -140,18 +153,26 @@ def predict_files(
 
 
 def predict_file(
-    path: Path, predictor: Predictor, settings: Settings, details: Details = NO_DETAILS
+    path: Path,
+    predictor: Predictor,
+    settings: Settings,
+    details: Details = NO_DETAILS,
+    find_spot: bool = False,
 ) -> Record:
-    """Makes the record of one file, readable or not."""
+    """Makes the record of one file, readable or not; ``find_spot`` looks where the spot probably is, not
+    at the middle."""
     name, version = click.format_filename(path), predictor.bundle.contract.version
     try:
         with path.open("rb") as stream:
-            photo = read_photo(stream, settings)
+            if find_spot:
+                photo, box = read_spot(stream, settings, predictor)
+            else:
+                photo, box = read_photo(stream, settings), None
     except PhotoError as error:
         return Record.unreadable(name, PHOTO_MESSAGES[error.code].sentence, version)
     except OSError as error:
         return Record.unreadable(name, f"This file cannot be opened: {error.strerror}.", version)
-    return Record.of(name, examine(predictor, photo, details=details), version)
+    return Record.of(name, examine(predictor, photo, box=box, details=details, framed=False), version)
 
 
 def _text(record: Record) -> str:

@@ -25,6 +25,13 @@ VIEWPORTS: Final = {"phone": (360, 740), "tablet": (768, 1024), "desktop": (1280
 NARROW: Final = (320, 640)
 PATIENCE: Final = 60_000  # milliseconds: on a busy machine a page takes 20 seconds, and only a failure waits
 PageOpener = Callable[..., Page]
+SLOW: Final = pytest.mark.slow
+ON_EACH_SCREEN: Final = pytest.mark.parametrize(
+    "viewport", [name if name == "phone" else pytest.param(name, marks=SLOW) for name in VIEWPORTS]
+)
+IN_EACH_LANGUAGE: Final = pytest.mark.parametrize(  # German has the longest words
+    "locale", ["de", *(pytest.param(each, marks=SLOW) for each in ("en", "es", "pt"))]
+)
 
 
 def film(path: Path) -> Path:
@@ -44,7 +51,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Debian's Chromium, or whichever stands in the path. CI must have one; a stranger need not."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
-        leave_out("needs Chromium, for example from Debian's package chromium")
+        leave_out("Chromium (for example Debian's package chromium)")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         camera = film(tmp_path_factory.mktemp("camera") / "film.y4m")

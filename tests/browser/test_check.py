@@ -1,6 +1,7 @@
 """The look at a photo before it is sent, and the live view."""
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,28 +18,31 @@ from webapp.photo.quality import measure_quality
 
 pytestmark = pytest.mark.browser
 
-SPOT = render_lesion(3, 900, 700)
 BRIGHT = (300, 200, 600, 500)
 
 
+def spot() -> Image.Image:
+    return render_lesion(3, 900, 700)
+
+
 def glaring() -> Image.Image:
-    photo = SPOT.copy()
+    photo = spot()
     photo.paste((255, 255, 255), BRIGHT)
     return photo
 
 
-MADE: dict[str, tuple[Image.Image, Box | None]] = {
-    "sharp": (SPOT, None),
-    "framed": (SPOT, (211.4, 120.2, 611.4, 520.2)),
-    "in a corner": (SPOT, (0.0, 0.0, 130.5, 130.5)),
-    "large": (render_lesion(4, 900, 700).resize((2400, 1867), Image.Resampling.BICUBIC), None),
-    "blurred": (SPOT.filter(ImageFilter.GaussianBlur(24)), None),
-    "a little soft": (SPOT.filter(ImageFilter.GaussianBlur(3)), None),
-    "dark": (SPOT.point(lambda value: value * 0.12), None),
-    "dim": (SPOT.point(lambda value: value * 0.6), None),
-    "glare": (glaring(), (250.0, 150.0, 650.0, 550.0)),
-    "small": (SPOT.resize((77, 60)), None),
-    "narrow": (SPOT.resize((900, 150)), None),
+MADE: dict[str, tuple[Callable[[], Image.Image], Box | None]] = {
+    "sharp": (spot, None),
+    "framed": (spot, (211.4, 120.2, 611.4, 520.2)),
+    "in a corner": (spot, (0.0, 0.0, 130.5, 130.5)),
+    "large": (lambda: spot().resize((2400, 1867), Image.Resampling.BICUBIC), None),
+    "blurred": (lambda: spot().filter(ImageFilter.GaussianBlur(24)), None),
+    "a little soft": (lambda: spot().filter(ImageFilter.GaussianBlur(3)), None),
+    "dark": (lambda: spot().point(lambda value: value * 0.12), None),
+    "dim": (lambda: spot().point(lambda value: value * 0.6), None),
+    "glare": (glaring, (250.0, 150.0, 650.0, 550.0)),
+    "small": (lambda: spot().resize((77, 60)), None),
+    "narrow": (lambda: spot().resize((900, 150)), None),
 }
 LOOK = """async ([encoded, width, height, box, limits]) => {
   const { inspect, measurePart, centreSquare } = await import("/static/js/check.js");
@@ -65,7 +69,8 @@ def test_script_and_server_see_the_same(open_page: PageOpener, site: Site) -> No
     page = open_page()
     page.goto(site.url)
     faults: dict[str, list[str]] = {}
-    for name, (image, box) in MADE.items():
+    for name, (make, box) in MADE.items():
+        image = make()
         jpeg = to_bytes(image, "JPEG", quality=95, subsampling=0)
         sent = [base64.b64encode(jpeg).decode(), *image.size, box and list(box), limits]
         found, seen = page.evaluate(LOOK, sent)
@@ -91,7 +96,7 @@ def choose(page: Page, site: Site, image: Image.Image) -> None:
 
 def test_a_good_photo_is_called_so(open_page: PageOpener, site: Site) -> None:
     page = open_page()
-    choose(page, site, SPOT)
+    choose(page, site, spot())
     expect(page.get_by_text("Sharp, bright, large enough.")).to_be_visible()
     expect(page.get_by_role("button", name="Send it all the same")).to_have_count(0)
 
@@ -107,7 +112,7 @@ def test_a_bad_photo_is_said_so_at_once_and_can_be_sent(
     open_page: PageOpener, site: Site, made: str, sentence: str
 ) -> None:
     page = open_page()
-    image = MADE[made][0] if made == "dark" else Image.new("RGB", (600, 450), (200, 150, 130))
+    image = MADE[made][0]() if made == "dark" else Image.new("RGB", (600, 450), (200, 150, 130))
     choose(page, site, image)
     expect(page.locator("[data-photo-check]")).to_contain_text(sentence)
     with page.expect_file_chooser():
@@ -119,7 +124,7 @@ def test_a_bad_photo_is_said_so_at_once_and_can_be_sent(
 def test_moving_the_frame_looks_again(open_page: PageOpener, site: Site) -> None:
     page = open_page("desktop")
     page.route("**/crop", lambda route: route.fulfill(json={"box": [300, 200, 600, 500]}))
-    photo = SPOT.copy()
+    photo = spot()
     photo.paste((255, 255, 255), (0, 0, 260, 260))
     choose(page, site, photo)
     expect(page.get_by_text("Sharp, bright, large enough.")).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import VIEWPORTS, PageOpener, Site, cropper, file, sent_photo
+from tests.browser.conftest import ON_EACH_SCREEN, PageOpener, Site, cropper, file, sent_photo
 from tests.rendered import render_lesion, to_bytes
 
 pytestmark = pytest.mark.browser
@@ -45,7 +45,7 @@ def turned(box: Sequence[float], across: float = 0, down: float = 0, zoom: float
     return x - half, y - half, x + half, y + half
 
 
-@pytest.mark.parametrize("viewport", VIEWPORTS)
+@ON_EACH_SCREEN
 def test_it_starts_where_the_server_proposes(
     open_page: PageOpener, site: Site, photo: bytes, viewport: str
 ) -> None:
@@ -64,7 +64,10 @@ def test_the_server_really_proposes(open_page: PageOpener, site: Site, photo: by
     assert send(page, site) == near(MIDDLE)
 
 
-@pytest.mark.parametrize("trouble", ["busy", "offline", "slow", "nonsense"])
+@pytest.mark.parametrize(
+    "trouble",
+    ["busy", "slow", *(pytest.param(each, marks=pytest.mark.slow) for each in ("offline", "nonsense"))],
+)
 def test_without_a_proposal_it_starts_in_the_middle(
     open_page: PageOpener, site: Site, photo: bytes, trouble: str
 ) -> None:
@@ -169,13 +172,17 @@ def test_the_frame_stays_in_the_photo_and_can_be_judged(
     open_page: PageOpener, site: Site, photo: bytes
 ) -> None:
     page = open_page()
-    frame = choose(page, site, photo)
-    for _ in range(5):
-        frame.press("-")  # it holds the whole height already
-    for _ in range(20):
-        frame.press("+")
-    for _ in range(200):
-        frame.press("ArrowRight")
+    choose(page, site, photo)
+    presses = {"-": 5, "+": 20, "ArrowRight": 200}  # at first it holds the whole height already
+    page.evaluate(
+        """(presses) => {
+          for (const [key, times] of Object.entries(presses)) {
+            const button = document.querySelector(`[data-key='${key}']`);
+            for (let time = 0; time < times; time += 1) button.click();
+          }
+        }""",
+        presses,
+    )
     box = send(page, site)
     assert box is not None
     left, upper, right, lower = box

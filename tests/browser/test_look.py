@@ -1,10 +1,21 @@
 """How the pages look and behave in every state: accessible, within the screen, printable."""
 
+from typing import Literal
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NARROW, VIEWPORTS, PageOpener, Site, cropper, file
+from tests.browser.conftest import (
+    IN_EACH_LANGUAGE,
+    NARROW,
+    SLOW,
+    VIEWPORTS,
+    PageOpener,
+    Site,
+    cropper,
+    file,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -62,40 +73,59 @@ def scrolls_sideways(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
-@pytest.mark.parametrize("colour_scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", ["phone", "desktop"])
-@pytest.mark.parametrize("state", STATES)
-def test_axe_finds_nothing(
-    open_page: PageOpener, site: Site, photo: bytes, state: str, viewport: str, colour_scheme: str
-) -> None:
-    page = open_page(viewport, color_scheme=colour_scheme, reduced_motion="reduce")
-    show(page, site, state, photo)
+def enlarge_text(page: Page, size: str = "200%") -> None:
+    # Through the object model, as the browser's own setting: the policy forbids inline styles.
+    page.evaluate("size => { document.documentElement.style.fontSize = size; }", size)
+
+
+def expect_accessible(page: Page, viewport: str, colour_scheme: Literal["light", "dark"]) -> None:
+    width, height = VIEWPORTS[viewport]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=colour_scheme, reduced_motion="reduce")
     results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
-    assert not scrolls_sideways(page)
+    assert results.violations_count == 0, f"{viewport}, {colour_scheme}: {results.generate_report()}"
+    assert not scrolls_sideways(page), f"{viewport}, {colour_scheme}"
 
 
-@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
+@pytest.mark.parametrize("state", STATES)
+def test_a_page_is_accessible_and_fits(open_page: PageOpener, site: Site, photo: bytes, state: str) -> None:
+    """One visit for all of it: most of the time goes into the way to the page."""
+    page = open_page("phone")
+    show(page, site, state, photo)
+    expect_accessible(page, "phone", "light")
+    enlarge_text(page)
+    assert not scrolls_sideways(page), "at 200 % on a phone"
+    enlarge_text(page, "100%")
+    expect_accessible(page, "desktop", "dark")
+    enlarge_text(page)
+    assert not scrolls_sideways(page), "at 200 % on a desktop"
+
+
+@SLOW
+@pytest.mark.parametrize("state", STATES)
+def test_a_page_is_accessible_in_the_other_colours(
+    open_page: PageOpener, site: Site, photo: bytes, state: str
+) -> None:
+    page = open_page("phone")
+    show(page, site, state, photo)
+    expect_accessible(page, "phone", "dark")
+    expect_accessible(page, "desktop", "light")
+
+
+@IN_EACH_LANGUAGE
 @pytest.mark.parametrize("state", STATES)
 def test_nothing_is_cut_off_on_a_narrow_screen(
     open_page: PageOpener, site: Site, photo: bytes, state: str, locale: str
 ) -> None:
+    """A page that does not scroll can still let a word run over the edge of its card or its button, as the
+    long ones of German would.
+
+    The photo in the cropper is larger than its frame by design.
+    """
     page = open_page(NARROW, locale=locale)
     show(page, site, state, photo)
     expect(page.locator("html")).to_have_attribute("lang", locale)
     assert not scrolls_sideways(page)
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_long_german_words_break_within_their_box(
-    open_page: PageOpener, site: Site, photo: bytes, state: str
-) -> None:
-    """A page that does not scroll can still let a word run over the edge of its card or its button.
-
-    The photo in the cropper is larger than its frame by design.
-    """
-    page = open_page(NARROW, locale="de")
-    show(page, site, state, photo)
     running_over = """[...document.querySelectorAll("main *, header *, footer *")].filter((part) =>
       !part.closest("cropper-canvas, svg, .table-scroll, .visually-hidden, select") &&
       part.getClientRects().length && getComputedStyle(part).display !== "inline" &&
@@ -104,7 +134,9 @@ def test_long_german_words_break_within_their_box(
     assert page.evaluate(running_over) == []
 
 
-@pytest.mark.parametrize("state", ["start", "signs", "cannot-judge", "about"])
+@pytest.mark.parametrize(
+    "state", ["start", *(pytest.param(each, marks=SLOW) for each in ("signs", "cannot-judge", "about"))]
+)
 def test_axe_finds_nothing_in_a_translation(
     open_page: PageOpener, site: Site, photo: bytes, state: str
 ) -> None:
@@ -115,18 +147,6 @@ def test_axe_finds_nothing_in_a_translation(
     assert results.violations_count == 0, results.generate_report()
 
 
-@pytest.mark.parametrize("viewport", ["phone", "desktop"])
-@pytest.mark.parametrize("state", STATES)
-def test_nothing_is_cut_off_with_text_at_200_per_cent(
-    open_page: PageOpener, site: Site, photo: bytes, state: str, viewport: str
-) -> None:
-    page = open_page(viewport)
-    show(page, site, state, photo)
-    # Through the object model, as the browser's own setting: the policy forbids inline styles.
-    page.evaluate("document.documentElement.style.fontSize = '200%'")
-    assert not scrolls_sideways(page)
-
-
 def test_several_values_of_a_fact_stand_below_one_another(open_page: PageOpener, site: Site) -> None:
     page = open_page("desktop")
     page.goto(f"{site.url}/about")
@@ -135,21 +155,32 @@ def test_several_values_of_a_fact_stand_below_one_another(open_page: PageOpener,
     assert values.count() > page.locator(".facts dt").count() and len(set(lefts[:5])) == 1
 
 
-@pytest.mark.parametrize("viewport", VIEWPORTS)
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_each_outcome_stands_first(
-    open_page: PageOpener, site: Site, photo: bytes, outcome: str, viewport: str
+def test_answers_for_several_photos_need_no_sideways_scrolling(
+    open_page: PageOpener, site: Site, photo: bytes
 ) -> None:
-    page = open_page(viewport)
+    page = open_page(locale="de")
+    show(page, site, "several with answers", photo)
+    table = page.locator(".table-scroll")
+    assert table.evaluate("part => part.scrollWidth <= part.clientWidth")
+    row = page.get_by_role("row").nth(1)
+    expect(row.get_by_role("rowheader")).to_contain_text("spot.jpg")
+    expect(row.get_by_role("cell").first).to_be_visible()
+    assert row.get_by_role("cell").count() == 3
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_each_outcome_stands_first(open_page: PageOpener, site: Site, photo: bytes, outcome: str) -> None:
+    page = open_page()
     show(page, site, outcome, photo)
     banner = page.locator("main section").first
     expect(banner).to_have_class(f"outcome {outcome}")
-    expect(banner.get_by_role("heading", level=1)).to_be_in_viewport()
+    for width, height in VIEWPORTS.values():
+        page.set_viewport_size({"width": width, "height": height})
+        expect(banner.get_by_role("heading", level=1)).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("viewport", VIEWPORTS)
-def test_an_answer_raises_the_outcome(open_page: PageOpener, site: Site, photo: bytes, viewport: str) -> None:
-    page = open_page(viewport)
+def test_an_answer_raises_the_outcome(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    page = open_page()
     show(page, site, "raised by answers", photo)
     expect(page.locator("main section").first).to_have_class("outcome unsure")
     expect(page.get_by_text("Your answers count.")).to_be_visible()
@@ -239,12 +270,12 @@ def test_a_closed_section_opens_by_keyboard(open_page: PageOpener, site: Site, p
         expect(page.locator(f"#{name} > .flow")).to_be_visible()
 
 
-@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
+@IN_EACH_LANGUAGE
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
     open_page: PageOpener, site: Site, photo: bytes, outcome: str, locale: str
 ) -> None:
-    page = open_page((360, 780), locale=locale)
+    page = open_page("phone", locale=locale)
     show(page, site, outcome, photo)
     parts = [".outcome", "#next" if outcome != "cannot-judge" else "#why", "#today", ".photo-stack"]
     tops = [
@@ -253,7 +284,7 @@ def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
     assert tops == sorted(tops)
     for part in (".outcome", ".advice, .tight, .checks", ".urgent", ".photo-stack"):
         bottom = page.locator(part).first.evaluate("part => part.getBoundingClientRect().bottom + scrollY")
-        assert bottom <= 2 * 780, part
+        assert bottom <= 2 * VIEWPORTS["phone"][1], part
 
 
 def test_a_browser_without_script_opens_the_sections(open_page: PageOpener, site: Site, photo: bytes) -> None:

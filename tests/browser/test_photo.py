@@ -9,7 +9,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import VIEWPORTS, PageOpener, Site, cropper, file, listening, sent_photo
+from tests.browser.conftest import (
+    ON_EACH_SCREEN,
+    PageOpener,
+    Site,
+    cropper,
+    file,
+    listening,
+    sent_photo,
+)
 from tests.fakes import FixedPredictor, made_prediction
 from tests.rendered import render_lesion, render_lesion_jpeg, to_bytes
 from webapp.answer.assessment import VERDICTS
@@ -38,7 +46,7 @@ def expect_signs(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("Signs of skin cancer detected")
 
 
-@pytest.mark.parametrize("viewport", VIEWPORTS)
+@ON_EACH_SCREEN
 def test_choose(open_page: PageOpener, site: Site, photo: bytes, viewport: str) -> None:
     page = open_page(viewport)
     page.goto(site.url)
@@ -49,7 +57,7 @@ def test_choose(open_page: PageOpener, site: Site, photo: bytes, viewport: str) 
     expect_signs(page)
 
 
-@pytest.mark.parametrize("viewport", VIEWPORTS)
+@ON_EACH_SCREEN
 def test_without_javascript(open_page: PageOpener, site: Site, photo: bytes, viewport: str) -> None:
     page = open_page(viewport, java_script_enabled=False)
     page.goto(site.url)
@@ -254,7 +262,7 @@ def test_the_whole_way_by_keyboard(open_page: PageOpener, site: Site, photo: byt
     expect_signs(page)
 
 
-@pytest.mark.parametrize("viewport", ["phone", "desktop"])
+@ON_EACH_SCREEN
 def test_the_shipped_model_answers_a_rendered_lesion(
     open_page: PageOpener, real_site: str, viewport: str
 ) -> None:

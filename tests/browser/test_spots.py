@@ -12,7 +12,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import NARROW, PageOpener, Site, cropper, file
+from tests.browser.conftest import (
+    IN_EACH_LANGUAGE,
+    NARROW,
+    ON_EACH_SCREEN,
+    SLOW,
+    PageOpener,
+    Site,
+    cropper,
+    file,
+)
 from tests.rendered import render_lesion_jpeg
 
 pytestmark = pytest.mark.browser
@@ -28,6 +37,15 @@ STORED = """async () => {
   const { readAll } = await import("/static/js/spots/store.js");
   const plain = (photo) => ({ ...photo, jpeg: photo.jpeg.byteLength });
   return (await readAll()).map((spot) => ({ ...spot, photos: spot.photos.map(plain) }));
+}"""
+FIRST_VERSION = """
+import { STEPS as ALL } from "./migrations.js?all";
+export const STEPS = ALL.slice(0, 1);
+"""
+AS_BEFORE = """async () => {
+  const db = await globalThis.idb.openDB("spots", 1);
+  for (const { advised, ...spot } of await db.getAll("spots")) await db.put("spots", spot);
+  db.close();
 }"""
 NEXT_VERSION = """
 import { STEPS as BEFORE } from "./migrations.js?before";
@@ -62,19 +80,26 @@ def kept(days: int, outcome: str, due: int | None = None, **fields: Any) -> dict
 def a_spot(name: str, *photos: dict[str, Any], seen: Sequence[str] = ()) -> dict[str, Any]:
     identity = name.encode().hex().ljust(32, "0")[:32]
     own = [photo | {"id": f"{index:02x}{identity[:30]}"} for index, photo in enumerate(photos)]
-    return {"id": identity, "name": name, "place": "trunk", "seen": list(seen), "photos": own}
+    return {
+        "id": identity,
+        "name": name,
+        "place": "trunk",
+        "seen": list(seen),
+        "advised": [],
+        "photos": own,
+    }
 
 
+TOLD = {"symptoms": True, "changed": True, "age": 54, "sex": "female", "site": "arm"}
 WATCHED = a_spot("Beside the navel", kept(-40, "unsure", -12), kept(-2, "no_signs"))
-WARNED = a_spot("Left shoulder", kept(-70, "no_signs"), kept(-1, "signs", 13, told={"symptoms": True}))
+WARNED = a_spot("Left shoulder", kept(-70, "no_signs"), kept(-1, "signs", 13, told=TOLD))
 QUIET = a_spot("Under the watch", kept(-3, "no_signs"))
 
 
 def seed(page: Page, site: Site, *spots: dict[str, Any], path: str = "/spots") -> None:
     """Opens a page of My spots with these in the store."""
-    page.goto(f"{site.url}/spots")
+    page.goto(f"{site.url}/static/js/spots/store.js")  # a page of the site that does nothing by itself
     page.evaluate(SEED, [list(spots), base64.b64encode(render_lesion_jpeg(1, 200, 200)).decode()])
-    page.goto("about:blank")  # or only what stands behind the "#" would change
     page.goto(f"{site.url}{path}")
 
 
@@ -99,7 +124,7 @@ def keep(page: Page, name: str = "") -> None:
     expect(page.get_by_text("Kept on this device")).to_be_visible()
 
 
-@pytest.mark.parametrize("viewport", ["phone", "desktop"])
+@ON_EACH_SCREEN
 def test_an_answer_is_kept_and_nothing_is_sent(
     open_page: PageOpener, site: Site, photo: bytes, viewport: str
 ) -> None:
@@ -173,6 +198,44 @@ def test_a_spot_is_checked_again_and_no_server_learns_which(
     assert not any(WARNED["id"] in request for request in sent)
 
 
+def test_whatever_is_pressed_no_stored_photo_leaves(open_page: PageOpener, site: Site) -> None:
+    """All that the network sees of a walk through every button are the pages themselves."""
+    page = open_page()
+    page.add_init_script("window.print = () => {}")
+    seed(page, site, WARNED, WATCHED)
+    sent: list[tuple[str, str, bytes | None]] = []
+    page.context.on(
+        "request", lambda request: sent.append((request.method, request.url, request.post_data_buffer))
+    )
+    spot = card(page, "Left shoulder")
+    spot.get_by_label("A doctor has looked at it").check()
+    expect(spot).to_contain_text("Seen by a doctor.")
+    with page.expect_download():
+        spot.locator("[data-remind]").click()
+    with page.expect_download():
+        page.get_by_role("button", name="Export all").click()
+    spot.get_by_role("link", name="Compare").click()
+    page.get_by_label("Slider").check()
+    page.get_by_role("button", name="Print or save as PDF").click()
+    page.get_by_label("Your name for it").fill("Right shoulder")
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Right shoulder")
+    photo = page.locator(".history .with-photo").first
+    photo.get_by_text("Delete this photo…").click()
+    photo.get_by_role("button", name="Yes, delete it").click()
+    expect(page.get_by_text("The photo is deleted from this device.")).to_be_visible()
+    page.get_by_text("Delete this spot…").click()
+    page.locator("[data-delete-spot]").get_by_role("button", name="Yes, delete it").click()
+    expect(page.get_by_text("The spot is deleted from this device.")).to_be_visible()
+
+    addresses = {url.removeprefix(site.url) for _method, url, _body in sent if not url.startswith("blob:")}
+    assert {"/spots", "/spots/compare"} <= addresses
+    others = {url for url in addresses if not url.startswith(("/spots", "/static/"))}
+    assert others == set(), "not even another site"
+    assert {(method, body) for method, _url, body in sent} == {("GET", None)}
+    assert not any(word in url for url in addresses for word in (WARNED["id"], "shoulder", "?"))
+
+
 def test_a_milder_answer_takes_no_visit_back(open_page: PageOpener, site: Site) -> None:
     page = open_page()
     seed(page, site, QUIET, WARNED, WATCHED)
@@ -226,8 +289,10 @@ def test_compare_in_words_and_without_numbers(open_page: PageOpener, site: Site)
     changes = page.locator("[data-changes]")
     expect(changes).to_contain_text("The later answer is more urgent than the earlier one.")
     expect(changes).to_contain_text(
-        "Only with the later photo you told us: It bleeds, itches or does not heal."
+        "Only with the later photo you told us: “It bleeds, itches or does not heal” "
+        "and “It has changed in size, shape or colour”."
     )
+    expect(changes).to_contain_text("Age, sex or place were told for only one of the photos")
     expect(page.locator(".pair img").first).to_be_visible()
     page.get_by_label("Slider").check()
     expect(page.locator(".pair")).to_be_hidden()
@@ -256,11 +321,18 @@ def test_the_page_for_the_doctor(open_page: PageOpener, site: Site) -> None:
     page.emulate_media(media="print")
     expect(page.get_by_role("heading", name="For the doctor")).to_be_visible()
     expect(page.locator(".history img")).to_have_count(2)
-    expect(page.locator(".history")).to_contain_text("You told us: It bleeds, itches or does not heal.")
-    expect(page.get_by_role("button", name="Delete this spot")).to_be_hidden()
+    history = page.locator(".history")
+    expect(history).to_contain_text("You told us: “It bleeds, itches or does not heal” and")
+    expect(history.get_by_text("Age: 54")).to_be_visible()
+    expect(history.get_by_text("Sex: Female")).to_be_visible()
+    expect(history.get_by_text("Place on the body: Arm or shoulder")).to_be_visible()
+    expect(history.get_by_text("Age:")).to_have_count(2)
+    expect(history.get_by_text("Age:").last).to_be_hidden()  # nothing was told with the earlier photo
+    for gone in ("Delete this spot…", "Delete this photo…"):
+        expect(page.get_by_text(gone).first).to_be_hidden()
 
 
-@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
+@IN_EACH_LANGUAGE
 def test_a_reminder_tells_nothing_of_health(open_page: PageOpener, site: Site, locale: str) -> None:
     page = open_page(locale=locale)
     seed(page, site, WARNED)
@@ -287,7 +359,7 @@ def test_everything_goes_out_in_one_file_and_comes_back_once(open_page: PageOpen
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Export all").click()
     content = Path(downloading.value.path()).read_bytes()
-    assert json.loads(content)["version"] == 1
+    assert json.loads(content)["version"] == 2
     exported = {"name": "my-spots.json", "mimeType": "application/json", "buffer": content}
 
     page.get_by_text("Delete all spots…").click()
@@ -313,10 +385,11 @@ def test_a_file_that_is_not_ours_changes_nothing(open_page: PageOpener, site: Si
     seed(page, site, WARNED)
     before = page.evaluate(STORED)
     jpeg = "data:image/jpeg;base64," + base64.b64encode(render_lesion_jpeg(1, 80, 80)).decode()
-    good = {
+    earlier = {name: value for name, value in QUIET.items() if name != "advised"}
+    good = {  # as the first version wrote it
         "format": "skin-cancer-detector/my-spots",
         "version": 1,
-        "spots": [QUIET | {"photos": [QUIET["photos"][0] | {"jpeg": jpeg}]}],
+        "spots": [earlier | {"photos": [QUIET["photos"][0] | {"jpeg": jpeg}]}],
     }
     first = good["spots"][0]  # type: ignore[index]
     bad = [
@@ -325,6 +398,7 @@ def test_a_file_that_is_not_ours_changes_nothing(open_page: PageOpener, site: Si
         json.dumps(good | {"format": "another"}).encode(),
         json.dumps(good | {"spots": [first | {"id": "../x"}]}).encode(),
         json.dumps(good | {"spots": [first | {"seen": ["yesterday"]}]}).encode(),
+        json.dumps(good | {"spots": [first | {"advised": [{"due": day(1)}]}]}).encode(),
         json.dumps(good | {"spots": [first, {}]}).encode(),
         json.dumps(
             good | {"spots": [first | {"photos": [first["photos"][0] | {"outcome": "fine"}]}]}
@@ -342,7 +416,7 @@ def test_a_file_that_is_not_ours_changes_nothing(open_page: PageOpener, site: Si
         expect(trouble).to_contain_text("This file cannot be imported.")
         expect(trouble).to_be_focused()
         page.evaluate("document.querySelector('[data-moved]').replaceChildren()")
-    newer = json.dumps(good | {"version": 2}).encode()
+    newer = json.dumps(good | {"version": 3}).encode()
     page.get_by_label("Import from a file").set_input_files(
         {"name": "a.json", "mimeType": "application/json", "buffer": newer}
     )
@@ -373,20 +447,65 @@ def test_one_spot_is_renamed_and_deleted(open_page: PageOpener, site: Site) -> N
     expect(page.get_by_text("This spot is no longer here")).to_be_visible()
 
 
-@pytest.mark.xfail(reason="Chromium does not always apply the quota that was set", strict=False)
-def test_a_full_device_loses_nothing(open_page: PageOpener, site: Site, photo: bytes) -> None:
+def test_one_photo_is_deleted_and_its_visit_still_counts(open_page: PageOpener, site: Site) -> None:
     page = open_page()
-    seed(page, site, QUIET)
+    seed(page, site, WARNED, path=f"/spots/compare#{WARNED['id']}")
+    warning = page.locator(".history > li").filter(has=page.locator(".tag.signs"))
+    warning.get_by_text("Delete this photo…").click()
+    expect(warning.get_by_text(re.compile("Delete the photo of .+ and its answer?"))).to_be_visible()
+    warning.get_by_role("button", name="Keep it").click()
+    expect(warning.locator("summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    warning.get_by_role("button", name="Yes, delete it").click()
+    expect(page.get_by_text("The photo is deleted from this device.")).to_be_visible()
+    expect(page.locator(".history img")).to_have_count(1)
+    expect(page.locator("[data-compare]")).to_be_hidden()
+    expect(page.get_by_text("Delete this photo…")).to_have_count(0)  # the last one goes with its spot
+    expect(page.locator(".standing time").first).to_have_attribute("datetime", day(13))
+    (stored,) = page.evaluate(STORED)
+    assert [photo["outcome"] for photo in stored["photos"]] == ["no_signs"], "really gone"
+    assert [visit["due"] for visit in stored["advised"]] == [day(13)]
+    page.get_by_label("A doctor has looked at it").check()
+    expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
+    page.get_by_label("A doctor has looked at it").uncheck()
+    expect(page.locator(".standing time").first).to_have_attribute("datetime", day(13))
+
+
+FULL = {
+    # As browsers do it: the photo is taken, and the transaction fails when it is to be written.
+    "at the end": """const put = IDBObjectStore.prototype.put;
+        IDBObjectStore.prototype.put = function (...values) {
+          const request = put.apply(this, values);
+          if (!window.isFull || this.name !== "photos") return request;
+          const error = new DOMException("", "QuotaExceededError");
+          Object.defineProperty(this.transaction, "error", { get: () => error });
+          request.addEventListener("success", () => this.transaction.abort());
+          return request;
+        };""",
+    "at once": """const put = IDBObjectStore.prototype.put;
+        IDBObjectStore.prototype.put = function (...values) {
+          if (window.isFull && this.name === "photos") throw new DOMException("", "QuotaExceededError");
+          return put.apply(this, values);
+        };""",
+}
+
+
+@pytest.mark.parametrize("when", ["at the end", pytest.param("at once", marks=SLOW)])
+def test_a_full_device_loses_nothing(open_page: PageOpener, site: Site, photo: bytes, when: str) -> None:
+    """Not by a quota that is set from outside: Chromium applies it to some runs and not to others."""
+    page = open_page()
+    page.add_init_script(FULL[when])
+    seed(page, site, QUIET, path="/")
     answer(page, site, photo, 0.8731)
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("Storage.overrideQuotaForOrigin", {"origin": site.url, "quotaSize": 1})
+    page.evaluate("window.isFull = true")
     page.get_by_role("button", name="Keep in My spots").click()
     page.get_by_role("button", name="Keep it on this device").click()
     expect(page.get_by_text("Not kept: the storage is full")).to_be_visible()
-    assert [spot["name"] for spot in page.evaluate(STORED)] == ["Under the watch"]
-    devtools.send("Storage.overrideQuotaForOrigin", {"origin": site.url})
+    assert [spot["name"] for spot in page.evaluate(STORED)] == ["Under the watch"], "no half of a spot"
+    page.evaluate("window.isFull = false")
     page.get_by_role("button", name="Keep it on this device").click()  # still there to try again
     expect(page.get_by_text("Kept on this device")).to_be_visible()
+    assert sorted(len(spot["photos"]) for spot in page.evaluate(STORED)) == [1, 1]
 
 
 def test_where_storage_is_forbidden_a_sentence_says_so(
@@ -420,6 +539,24 @@ def test_two_tabs_see_each_others_changes(open_page: PageOpener, site: Site) -> 
     assert page.evaluate(STORED) == []
 
 
+def test_spots_of_the_first_version_are_taken_over(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    first = re.compile(r"migrations\.js$")
+    page.route(first, lambda route: route.fulfill(body=FIRST_VERSION, content_type="text/javascript"))
+    seed(page, site, WARNED, QUIET)
+    expect(page.locator(".spot")).to_have_count(2)
+    page.goto(f"{site.url}/static/vendor/idb/umd.js")
+    page.evaluate("import('/static/vendor/idb/umd.js')")
+    page.evaluate(AS_BEFORE)
+    page.unroute(first)
+    page.goto(f"{site.url}/spots")
+    expect(page.locator(".spot")).to_have_count(2)
+    stored = {spot["name"]: spot for spot in page.evaluate(STORED)}
+    assert [len(stored[name]["photos"]) for name in ("Left shoulder", "Under the watch")] == [2, 1]
+    assert all(spot["advised"] == [] for spot in stored.values())
+    expect(card(page, "Left shoulder")).to_contain_text("A doctor should see it by")
+
+
 def test_a_later_version_takes_the_spots_over_and_an_older_tab_gives_way(
     open_page: PageOpener, site: Site
 ) -> None:
@@ -442,8 +579,15 @@ def test_a_later_version_takes_the_spots_over_and_an_older_tab_gives_way(
     assert again == stored
 
 
-@pytest.mark.parametrize("colour_scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", ["phone", "desktop"])
+@pytest.mark.parametrize(
+    ("viewport", "colour_scheme"),
+    [
+        ("phone", "light"),
+        ("desktop", "dark"),
+        pytest.param("phone", "dark", marks=SLOW),
+        pytest.param("desktop", "light", marks=SLOW),
+    ],
+)
 def test_axe_finds_nothing(open_page: PageOpener, site: Site, viewport: str, colour_scheme: str) -> None:
     page = open_page(viewport, color_scheme=colour_scheme, reduced_motion="reduce")
     seen = a_spot("Heel", kept(-9, "signs", 5), seen=[f"{day(-8)}T10:00:00Z"])
@@ -453,7 +597,8 @@ def test_axe_finds_nothing(open_page: PageOpener, site: Site, viewport: str, col
         if path:
             seed(page, site, WARNED, WATCHED, QUIET, seen, path=path)
             expect(page.locator(".standing").first).to_be_visible()
-            page.locator(".confirm summary").click()
+            for summary in page.locator(".confirm summary").all():
+                summary.click()
         results = Axe().run(page)
         assert results.violations_count == 0, results.generate_report()
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
@@ -461,7 +606,7 @@ def test_axe_finds_nothing(open_page: PageOpener, site: Site, viewport: str, col
     assert Axe().run(page).violations_count == 0
 
 
-@pytest.mark.parametrize("locale", ["en", "es", "de", "pt"])
+@IN_EACH_LANGUAGE
 def test_nothing_is_cut_off_on_a_narrow_screen(open_page: PageOpener, site: Site, locale: str) -> None:
     page = open_page(NARROW, locale=locale)
     for path in ("/spots", f"/spots/compare#{WARNED['id']}"):
@@ -469,6 +614,18 @@ def test_nothing_is_cut_off_on_a_narrow_screen(open_page: PageOpener, site: Site
         expect(page.locator("html")).to_have_attribute("lang", locale)
         expect(page.locator(".standing").first).to_be_visible()
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+def test_nothing_is_cut_off_with_text_at_200_per_cent(open_page: PageOpener, site: Site) -> None:
+    page = open_page(locale="de")
+    for path in ("/spots", f"/spots/compare#{WARNED['id']}"):
+        seed(page, site, WARNED, WATCHED, path=path)
+        expect(page.locator(".standing").first).to_be_visible()
+        # Through the object model, as the browser's own setting: the policy forbids inline styles.
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        for summary in page.locator(".confirm summary").all():
+            summary.click()
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), path
 
 
 def test_keeping_is_accessible(open_page: PageOpener, site: Site, photo: bytes) -> None:

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
 from flask import Flask
@@ -50,6 +52,20 @@ def names(folder: Path) -> list[str]:
     files = ["a broken one.jpeg", "b.JPG"]
     files += [f"more/deep/c.{suffix}" for suffix in ("avif", "heic", "png", "webp")]
     return [str(folder / file) for file in files]
+
+
+def test_auto_looks_where_the_spot_is(make_app: AppMaker, folder: Path) -> None:
+    lesion_map = np.full((24, 24), 0.1, np.float32)
+    lesion_map[2:6, 2:6] = 0.9
+    predictor = FixedPredictor(dataclasses.replace(made_prediction(0.01), lesion_map=lesion_map))
+    app = make_app(predictor)
+    assert predict(app, folder / "b.JPG").exit_code == 0
+    assert predictor.seen[1] is None, "the middle"
+    assert predict(app, folder / "b.JPG", "--box", "auto").exit_code == 0
+    left, upper, right, lower = predictor.seen[1] or (0, 0, 0, 0)
+    assert 0 <= left < right < 300 and 0 <= upper < lower < 300
+    broken = predict(app, folder / "a broken one.jpeg", "--box", "auto")
+    assert (broken.exit_code, broken.stdout[:6]) == (1, "Error:")
 
 
 def test_one_photo_prints_what_the_origins_script_printed(app: Flask, folder: Path) -> None:

@@ -50,7 +50,11 @@ def random_view(frame: np.ndarray, aspect: float, size: int, rng: np.random.Gene
     Returns:
         ``uint8`` array of shape ``(size, size, 3)``.
     """
-    view = _random_crop(frame, aspect, size, rng)
+    return taken_elsewhere(_random_crop(frame, aspect, size, rng), rng)
+
+
+def taken_elsewhere(view: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns a ``uint8 (side, side, 3)`` view as another camera might have taken it: nothing moves."""
     view = _soften(view, rng)
     view = _hairs(view, rng)
     view = _sharpness(view, rng)

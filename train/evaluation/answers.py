@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from train.datasets.dataset import Record, Subset, true_centre_square
 from train.datasets.details import details_of
-from train.evaluation.judging import holding, kind_of, refused
+from train.evaluation.judging import holding, kind_of, limits_for, refused
 from train.evaluation.metrics import Scored, score
+from webapp.answer.assessment import Caution, photo_cautions
 from webapp.answer.details import weigh
 from webapp.model.bundle import Bundle, load_bundle
 from webapp.model.labels import CLASSES, MALIGNANT_INDICES
@@ -50,6 +51,8 @@ class Answers:
     """``bool (count,)``: whether the app answers ``cannot_judge``."""
     kinds: tuple[str, ...] = ()
     """What the app takes each photo for, see :func:`train.evaluation.judging.kind_of`."""
+    cautions: tuple[tuple[Caution, ...], ...] = ()
+    """Why each photo is never ``no_signs``, as far as the photo itself is the reason."""
     weighed: np.ndarray | None = None
     """``(count, 7)``: the same with age, sex and place, as far as they are known; ``None`` where the model
     does not know what they tell."""
@@ -58,6 +61,10 @@ class Answers:
     def malignancy(self) -> np.ndarray:
         """``(count,)``: probability of mel + bcc + akiec, 0–1."""
         return self.probabilities[:, MALIGNANT_INDICES].sum(axis=1)
+
+    def cautioned(self, caution: Caution) -> np.ndarray:
+        """Returns to which photos this applies, ``bool (count,)``."""
+        return np.array([caution in found for found in self.cautions], bool)
 
 
 def open_served(bundle: Path) -> Predictor:
@@ -81,7 +88,7 @@ def predict(predictor: Looks, subset: Subset) -> Answers:
 
 def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
     """Runs photos through a predictor."""
-    records, probabilities, limits, turned_away, kinds, weighed = [], [], [], [], [], []
+    records, probabilities, limits, turned_away, kinds, weighed, cautions = [], [], [], [], [], [], []
     contract = predictor.bundle.contract
     for (record, image, box), prediction in _looked_at(predictor, photos):
         records.append(record)
@@ -89,6 +96,7 @@ def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
         limits.append(holding(prediction, contract))
         turned_away.append(refused(image, prediction, contract, box))
         kinds.append(kind_of(prediction, contract))
+        cautions.append(photo_cautions(prediction, limits_for(prediction, contract)))
         offsets = contract.operating_point(prediction.phone).details
         weighed.append(weigh(prediction, details_of(record), offsets).probabilities)
     return Answers(
@@ -97,6 +105,7 @@ def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
         np.array(limits, np.float64).reshape(-1, 2),
         np.array(turned_away, bool),
         tuple(kinds),
+        tuple(cautions),
         np.array(weighed, np.float64).reshape(-1, len(CLASSES)) if contract.details else None,
     )
 

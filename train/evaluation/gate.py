@@ -13,12 +13,13 @@ from train.datasets.dataset import Record, Subset
 from train.datasets.frames import in_true_aspect
 from train.datasets.masks import Masks, sums_of
 from train.datasets.negatives import KINDS, negatives
+from train.datasets.scenes import outlined_frames, several
 from train.evaluation.answers import Answers, Looks, scored_malignancy
 from train.evaluation.groups import FEWEST
 from train.evaluation.judging import outcome_of, refused
 from train.evaluation.metrics import RESAMPLES, auc, mean_with_interval, wilson, with_intervals
 from train.evaluation.robustness import Change, answers_to, blurred, brightened, drawn
-from webapp.answer.assessment import Outcome
+from webapp.answer.assessment import Caution, Outcome
 from webapp.photo.imaging import Box
 
 NEGATIVES: Final = 50  # of each kind
@@ -37,9 +38,14 @@ _LAST_ANIMAL: Final = 2_655_020  # the puffer: ImageNet's animals are its first 
 
 
 def accepted(answers: Answers) -> dict[str, Any]:
-    """Returns how many photos the app is willing to judge."""
+    """Returns how many photos the app is willing to judge, and how many get no all-clear because they are
+    unusual or their spot is small."""
     count = len(answers.records)
-    return {"images": count, "accepted": wilson(int((~answers.refused).sum()), count)}
+    cautions = {
+        str(caution): wilson(int(answers.cautioned(caution).sum()), count)
+        for caution in (Caution.UNUSUAL, Caution.SMALL_SPOT)
+    }
+    return {"images": count, "accepted": wilson(int((~answers.refused).sum()), count), **cautions}
 
 
 def everyday_metrics(answers: Answers) -> dict[str, Any]:
@@ -175,6 +181,34 @@ def bare_skin(subset: Subset, masks: Masks, seed: int = 0) -> Iterator[tuple[Rec
         crop = frame.resize(size, Image.Resampling.BICUBIC).crop((left, upper, right, lower))
         if np.asarray(crop).mean() >= RIM:
             yield record, crop
+
+
+def several_spots_metrics(
+    predictor: Looks, subset: Subset, masks: Masks, count: int, seed: int = 0
+) -> dict[str, Any]:
+    """Returns how photos end that were made of the lesions of a test set: two to five side by side on skin.
+
+    Args:
+        predictor: The network.
+        subset: The test set.
+        masks: Its outlines.
+        count: How many of its photos are made use of.
+        seed: Of the draw.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = drawn(subset, count, seed)
+    frames = [frame for frame in outlined_frames(chosen, masks) if frame.skin is not None]
+    contract = predictor.bundle.contract
+    ends = []
+    for frame in tqdm(frames, "several spots", disable=None):
+        scene = several(frame, frames, 2 * contract.input.size, rng)
+        if scene is not None:
+            image = Image.fromarray(scene.view)
+            ends.append(outcome_of(image, predictor.predict(image), contract))
+    tree: dict[str, Any] = {"images": len(ends)}
+    for outcome in Outcome:
+        tree[str(outcome)] = wilson(sum(end is outcome for end in ends), len(ends)) if ends else None
+    return tree
 
 
 def bare_skin_metrics(

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from webapp.answer.assessment import Answers, Outcome, assess, find_reasons
+from webapp.answer.assessment import Answers, Outcome, assess, find_reasons, photo_cautions
 from webapp.model.contract import Contract, PhotoKind, Thresholds
 from webapp.model.predictor import Prediction
 from webapp.photo.imaging import Box, centre_square
@@ -28,14 +28,9 @@ def limits_for(prediction: Prediction, contract: Contract) -> Thresholds:
 
 def holding(prediction: Prediction, contract: Contract) -> tuple[float, float]:
     """Returns from which malignancy on this photo is ``signs``, and from which ``unsure``: 0 for one that is
-    too unusual ever to be ``no_signs``."""
+    never ``no_signs`` while nobody has framed the spot, because it is too unusual or its spot too small."""
     limits = limits_for(prediction, contract)
-    unusual = (
-        limits.unusual is not None
-        and prediction.unfamiliarity is not None
-        and prediction.unfamiliarity > limits.unusual
-    )
-    return limits.signs, 0.0 if unusual else limits.unsure
+    return limits.signs, 0.0 if photo_cautions(prediction, limits) else limits.unsure
 
 
 def kind_of(prediction: Prediction, contract: Contract) -> str:
@@ -67,7 +62,8 @@ def outcome_of(
     left, upper, right, lower = box or centre_square(*image.size)
     side = min(right - left, lower - upper)
     reasons = find_reasons(image.size, side, prediction, contract.gate)
-    return assess(prediction, contract.operating_point(prediction.phone), reasons, Answers()).outcome
+    point = contract.operating_point(prediction.phone)
+    return assess(prediction, point, reasons, Answers(), framed=False).outcome
 
 
 def lesion_map(prediction: Prediction) -> np.ndarray | None:

@@ -14,6 +14,7 @@ from train.datasets.dataset import Record, Subset
 from train.datasets.frames import in_true_aspect, seen_square
 from train.evaluation.answers import Answers, Looks, predict_images, scored_malignancy
 from train.evaluation.metrics import RESAMPLES, Scored, auc, mean_with_interval, with_intervals
+from webapp.answer.assessment import Caution
 from webapp.photo.imaging import model_input
 
 PHOTOS: Final = 500
@@ -100,15 +101,17 @@ def answers_to(predictor: Looks, subset: Subset, change: Change, label: str = ""
 
 
 def paired_figures(before: Answers, after: Answers, resamples: int = RESAMPLES) -> dict[str, Any]:
-    """Returns the AUC after a change, its difference and the mean change, with the share refused.
+    """Returns the AUC after a change, its difference and the mean change, with the shares that are refused,
+    and too unusual or too small a spot for an all-clear.
 
     The bootstrap draws both answers to a photo together, so that the difference's interval is not
     that of two independent samples.
     """
     scored = scored_malignancy(before)
-    both = dataclasses.replace(
-        scored, probabilities=after.malignancy[:, None], limits=None, refused=after.refused
+    held = np.column_stack(
+        [after.malignancy, after.cautioned(Caution.UNUSUAL), after.cautioned(Caution.SMALL_SPOT)]
     )
+    both = dataclasses.replace(scored, probabilities=held, limits=None, refused=after.refused)
 
     def figures(part: Scored) -> dict[str, float]:
         assert part.probabilities is not None and part.refused is not None
@@ -118,6 +121,8 @@ def paired_figures(before: Answers, after: Answers, resamples: int = RESAMPLES) 
             "difference": changed - auc(part.malignant, part.malignancy),
             "mean_absolute_change": float(np.abs(part.probabilities[:, 0] - part.malignancy).mean()),
             "refused": float(part.refused.mean()),
+            "unusual": float(part.probabilities[:, 1].mean()),
+            "small_spot": float(part.probabilities[:, 2].mean()),
         }
 
     return with_intervals(both, figures, resamples)

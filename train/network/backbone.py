@@ -95,6 +95,18 @@ def _repeats(variant: str) -> list[int]:
     ]
 
 
+def last_of_stage(model: keras.Model, variant: str, stage: int) -> keras.Layer:
+    """Returns the layer that gives out what one of the seven stages (0 to 6) has made of an image.
+
+    Args:
+        model: A network with the layers of :func:`build_backbone`.
+        variant: Its variant.
+        stage: Which one.
+    """
+    prefix = f"block{sum(_repeats(variant)[: stage + 1]) - 1}_"
+    return [layer for layer in model.layers if layer.name.startswith(prefix)][-1]
+
+
 def freeze_stages(model: keras.Model, variant: str, stages: int) -> None:
     """Keeps the stem and the first stages as they are, statistics of BatchNorm included.
 

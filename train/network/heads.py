@@ -1,7 +1,7 @@
 """Small logistic heads on the finished network's features, each a layer of the served graph.
 
-They answer what the seven classes cannot: through a dermatoscope or with a phone, a spot at all, and
-where in the photo. Fitted after training, so they cost the diagnosis nothing.
+They answer what the seven classes cannot: through a dermatoscope or with a phone, and a spot at all. Fitted
+after training, so they cost the diagnosis nothing.
 """
 
 from dataclasses import dataclass
@@ -30,15 +30,9 @@ class LogisticHead:
         """Returns the probability, or the log-odds, as part of a Keras graph, ``(batch, 1)`` of an
         embedding."""
         activation = "sigmoid" if probability else None
-        return self._layer(layers.Dense(1, activation=activation, name=name), embedding, ())
-
-    def as_convolution(self, features: Any, name: str) -> Any:
-        """Returns the probability place by place: ``(batch, h, w, 1)`` of ``(batch, h, w, channels)``."""
-        return self._layer(layers.Conv2D(1, 1, activation="sigmoid", name=name), features, (1, 1))
-
-    def _layer(self, layer: Any, x: Any, kernel: tuple[int, ...]) -> Any:
-        y = layer(x)
-        layer.set_weights([self.weights.reshape(*kernel, -1, 1), np.array([self.bias])])
+        layer = layers.Dense(1, activation=activation, name=name)
+        y = layer(embedding)
+        layer.set_weights([self.weights[:, None], np.array([self.bias])])
         return y
 
 

@@ -8,8 +8,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from train.network.backbone import last_of_stage
 from train.network.familiarity import Familiarity, Scale, Unfamiliarity
 from train.network.heads import LogisticHead
+from train.network.lesion_map import STAGES, LesionMap
 from webapp.model.bundle import load_bundle
 from webapp.model.labels import CLASSES
 
@@ -76,7 +78,7 @@ class Heads:
 
     unfamiliarity: Unfamiliarity | None = None
     phone: LogisticHead | None = None
-    lesion_map: LogisticHead | None = None
+    lesion_map: LesionMap | None = None
 
 
 def _stack_views(x: Any, views: int) -> Any:
@@ -84,10 +86,12 @@ def _stack_views(x: Any, views: int) -> Any:
     return ops.concatenate([view.lay(x) for view in VIEWS[views]], axis=0)
 
 
-def _mean_of_views(x: Any, views: int) -> Any:
+def _mean_of_views(x: Any, views: int, name: str) -> Any:
     """Turns the feature maps of stacked views back and returns their mean ``(batch, …)``."""
+    if views == 1:
+        return x
     parts = ops.split(x, views, axis=0)
-    return layers.Average(name="mean_of_views")(
+    return layers.Average(name=name)(
         [view.undo(part) for view, part in zip(VIEWS[views], parts, strict=True)]
     )
 
@@ -111,26 +115,29 @@ def build_served_model(
         calibration: From :mod:`train.steps.calibrate`.
         heads: From :mod:`train.steps.calibrate` too.
         views: 1, 2, 4 or 8 turned and mirrored views, averaged at the features.
-        with_features: Whether to give out ``features (batch, size / 32, size / 32, 1280)`` as well, which
-            heads are fitted to.
+        with_features: Whether to give out as well what the lesion map is fitted to: ``features_0 (batch,
+            size / 8, size / 8, channels)``, ``features_1`` and ``features_2``, each half as fine.
 
     Returns:
         A model from ``image`` (``uint8``, ``(batch, size, size, 3)``) to a dict of ``float32``:
         ``probabilities (batch, 7)``, ``class_activation_maps (batch, size / 32, size / 32, 7)``,
         ``embedding (batch, 1280)`` and, with their heads, ``unfamiliarity (batch, 1)``, ``phone
-        (batch, 1)`` and ``lesion_map (batch, size / 32, size / 32, 1)``.
+        (batch, 1)`` and ``lesion_map (batch, size / 8, size / 8, 1)``.
     """
     dense = classifier.get_layer("logits")
     kernel, bias = dense.get_weights()
-    backbone = keras.Model(classifier.input, classifier.get_layer("head_relu").output, name=classifier.name)
+    last = classifier.get_layer("head_relu").output
+    scales = _scales(classifier) if with_features or heads.lesion_map else []
+    backbone = keras.Model(classifier.input, [last, *scales] if scales else last, name=classifier.name)
 
     image = keras.Input((size, size, 3), dtype="uint8", name="image")
     x = layers.Rescaling(1.0, name="as_float")(image)
     if views > 1:
         x = _stack_views(x, views)
-    features = backbone(x)
-    if views > 1:
-        features = _mean_of_views(features, views)
+    given = backbone(x)
+    features, *scaled = given if scales else [given]
+    features = _mean_of_views(features, views, "mean_of_views")
+    scaled = [_mean_of_views(each, views, f"mean_of_views_{index}") for index, each in enumerate(scaled)]
     evidence = layers.Conv2D(len(CLASSES), 1, name="class_activation_maps")
     maps = evidence(features)
     evidence.set_weights(
@@ -144,14 +151,20 @@ def build_served_model(
         "embedding": embedding,
     }
     if with_features:
-        outputs["features"] = features
+        outputs |= {f"features_{index}": each for index, each in enumerate(scaled)}
     if heads.unfamiliarity is not None:
         outputs["unfamiliarity"] = heads.unfamiliarity.as_layers(embedding)
     if heads.phone is not None:
         outputs["phone"] = heads.phone.as_dense(embedding, "phone")
     if heads.lesion_map is not None:
-        outputs["lesion_map"] = heads.lesion_map.as_convolution(features, "lesion_map")
+        outputs["lesion_map"] = heads.lesion_map.as_layers(scaled)
     return keras.Model(image, outputs, name="skin_cancer_detector")
+
+
+def _scales(classifier: keras.Model) -> list[Any]:
+    """Returns what the stages that the lesion map reads give out."""
+    variant = classifier.name.removeprefix("classifier_")
+    return [last_of_stage(classifier, variant, stage).output for stage in STAGES]
 
 
 def load_classifier_weights(classifier: keras.Model, bundle: Path) -> None:
@@ -180,9 +193,12 @@ def load_classifier_weights(classifier: keras.Model, bundle: Path) -> None:
 def save_heads(file: Path, heads: Heads) -> None:
     """Writes heads as one ``.npz``."""
     arrays: dict[str, Any] = {}
-    for name in ("phone", "lesion_map"):
-        if (head := getattr(heads, name)) is not None:
-            arrays |= {f"{name}/{key}": value for key, value in vars(head).items()}
+    if heads.phone is not None:
+        arrays |= {f"phone/{key}": value for key, value in vars(heads.phone).items()}
+    if heads.lesion_map is not None:
+        parts = vars(heads.lesion_map) | {"kernels": None}
+        arrays |= {f"lesion_map/{key}": value for key, value in parts.items() if value is not None}
+        arrays |= {f"kernels/{index}": kernel for index, kernel in enumerate(heads.lesion_map.kernels)}
     if (score := heads.unfamiliarity) is not None:
         arrays |= {f"distance/{key}": value for key, value in vars(score.distance).items()}
         arrays |= {f"outlier/{key}": value for key, value in vars(score.outlier).items()}
@@ -209,4 +225,8 @@ def load_heads(file: Path) -> Heads:
         unfamiliarity = Unfamiliarity(
             Familiarity(**groups["distance"]), distance_scale, outlier, outlier_scale
         )
-    return Heads(unfamiliarity, head("phone"), head("lesion_map"))
+    lesion_map = None
+    if (found := groups.get("lesion_map")) is not None:
+        kernels = tuple(kernel for _, kernel in sorted(groups["kernels"].items()))
+        lesion_map = LesionMap(kernels, found["bias"], found["out"], float(found["out_bias"]))
+    return Heads(unfamiliarity, head("phone"), lesion_map)

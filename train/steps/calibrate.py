@@ -23,6 +23,7 @@ from train.network.served import Calibration, Heads, build_served_model, load_he
 from train.steps.fit_details import fit_details, with_offsets
 from train.steps.fit_heads import Network, PhotoSets, fit_heads, plain_views
 from train.steps.fit_limits import Sample, choose_limits
+from train.steps.fit_spot_limits import made_photos_refused, with_spot_limits
 from train.steps.run_folder import CLASSIFIER
 from train.steps.training_set import training_prior
 from webapp.model.contract import DetailOffsets, Gate, KindLimits, PhotoKind, Thresholds
@@ -84,14 +85,11 @@ def calibrate(
     """
     classifier = keras.saving.load_model(run / CLASSIFIER, compile=False)
     flat = tuple(np.full(len(CLASSES), 1 / len(CLASSES)))
-    raw = build_served_model(
-        classifier, size, Calibration(1.0, flat, flat), Heads(), views, with_features=True
+    raw = Calibration(1.0, flat, flat)
+    network, closer = (
+        _predicting(build_served_model(classifier, size, raw, Heads(), views, with_features))
+        for with_features in (False, True)
     )
-
-    def network(pixels: np.ndarray) -> dict[str, np.ndarray]:
-        outputs: dict[str, np.ndarray] = raw.predict(pixels, 32, verbose=0)
-        return outputs
-
     looked = [
         _look(network, subset, size)
         for subset in (val, *([others.phone_val] if others.phone_val else []), *others.elsewhere)
@@ -115,7 +113,7 @@ def calibrate(
         details[PhotoKind.PHONE] = _details(phone, calibration, figures, "phone")
 
     heads, head_figures = fit_heads(
-        network, train, seen.embeddings, size, others, phone.embeddings if phone else None
+        network, train, seen.embeddings, size, others, closer, phone.embeddings if phone else None
     )
     save_heads(run / HEADS, heads)
     samples = [
@@ -129,6 +127,12 @@ def calibrate(
         for each in looked
     ]
     limits = choose_limits(samples)
+    gate = _gate([val, *([others.phone_val] if others.phone_val else [])], size)
+    if heads.lesion_map is not None:
+        assert others.masks is not None
+        whole = _predicting(build_served_model(classifier, size, calibration, heads, views))
+        gate = with_spot_limits(gate, [whole(each.pixels)["lesion_map"][..., 0] for each in looked])
+        figures |= made_photos_refused(whole, val, others.masks, size, gate)
     choices = Choices(
         size=size,
         views=views,
@@ -136,13 +140,21 @@ def calibrate(
         decision_weights=tuple(weights / weights.mean()),
         thresholds=limits.thresholds,
         kind_limits=KIND_LIMITS if heads.phone else None,
-        gate=_gate([val, *([others.phone_val] if others.phone_val else [])], size),
+        gate=gate,
         figures=figures | head_figures,
         details={kind: found for kind, found in details.items() if found != DetailOffsets()},
         limits=limits.table,
     )
     (run / CALIBRATION).write_text(json.dumps(dataclasses.asdict(choices), indent=2) + "\n", encoding="utf-8")
     return choices
+
+
+def _predicting(model: keras.Model) -> Network:
+    def network(pixels: np.ndarray) -> dict[str, np.ndarray]:
+        outputs: dict[str, np.ndarray] = model.predict(pixels, 32, verbose=0)
+        return outputs
+
+    return network
 
 
 def load_choices(run: Path) -> tuple[Choices, Heads]:
@@ -173,16 +185,21 @@ def _tuple(value: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class _Looked:
-    """What the bare network says to a collection: ``logits (count, 7)`` and ``embeddings (count, 1280)``."""
+    """A collection as the bare network sees it, ``pixels (count, size, size, 3)``, and what it says: ``logits
+    (count, 7)`` and ``embeddings (count, 1280)``."""
 
     subset: Subset
+    pixels: np.ndarray
     logits: np.ndarray
     embeddings: np.ndarray
 
 
 def _look(network: Network, subset: Subset, size: int) -> _Looked:
-    outputs = network(plain_views(subset, size))
-    return _Looked(subset, np.log(outputs["probabilities"].astype(np.float64) + 1e-12), outputs["embedding"])
+    pixels = plain_views(subset, size)
+    outputs = network(pixels)
+    return _Looked(
+        subset, pixels, np.log(outputs["probabilities"].astype(np.float64) + 1e-12), outputs["embedding"]
+    )
 
 
 def _details(

@@ -33,6 +33,7 @@ from train.evaluation.gate import (
     degraded_metrics,
     everyday_metrics,
     negative_metrics,
+    several_spots_metrics,
 )
 from train.evaluation.groups import DERMOSCOPY_FACTORS, PHONE_FACTORS, SKIN_TYPES, by_factor, skin_type_group
 from train.evaluation.heat_map import heat_map_metrics
@@ -51,8 +52,8 @@ from train.evaluation.metrics import (
     wilson,
     with_intervals,
 )
-from train.evaluation.proposals import coverage_metrics, gain_metrics
-from train.evaluation.robustness import paired_figures, robustness_metrics
+from train.evaluation.proposals import coverage_metrics, far_metrics, gain_metrics
+from train.evaluation.robustness import drawn, paired_figures, robustness_metrics
 from train.report import history
 from train.report.curves import (
     class_reliability_bins,
@@ -69,6 +70,8 @@ PAD_HARMLESS_KERATOSIS: Final = "ACK"
 PHONE_COLLECTION: Final = "PAD-UFES-20"  # as a contract names it
 SAME: Final = 1e-3  # figures may differ by this between machines, whose last digits of a score differ
 WRITE_UP_ACCURACY: Final = 0.7079  # the origin's claim, on a split by image
+SEVERAL_SPOTS: Final = 300  # test photos whose lesions are laid side by side
+FAR_PHOTOS: Final = 300  # test photos that are made to look taken from too far away: four looks each
 NO_PHOTOS: Final = {"images": 0, "malignancy_auc": None}
 
 
@@ -274,7 +277,9 @@ def measure(
     if masks:
         metrics["heat_map"] = heat_map_metrics(predictor, test, masks, resamples)
         metrics["gate"]["skin_without_lesion"] = bare_skin_metrics(predictor, test, masks, resamples)
+        metrics["gate"]["several_spots"] = several_spots_metrics(predictor, test, masks, SEVERAL_SPOTS)
         metrics["crop_proposal"] = coverage_metrics(predictor, test, masks, resamples)
+        metrics["crop_proposal"]["far"] = far_metrics(predictor, drawn(test, FAR_PHOTOS), masks, resamples)
     if robustness_images:
         metrics["robustness"] = robustness_metrics(predictor, test, robustness_images, resamples)
         metrics["gate"]["degraded"]["dermoscopy"] = degraded_metrics(

@@ -15,6 +15,7 @@ from train.evaluation.gate import BARE_SIDES, bare_skin
 from train.network.familiarity import Scale, Unfamiliarity, fit_familiarity
 from train.network.heads import LogisticHead, fit_head
 from train.network.served import Heads
+from train.steps.fit_lesion_map import lesion_map_of
 from webapp.model.labels import CLASSES
 from webapp.photo.imaging import correct_exposure, model_input
 
@@ -40,7 +41,6 @@ USUAL_OUTLIER: Final = 0.95
 USUAL_DISTANCE: Final = 0.99
 REFUSED_AT_LEAST: Final = 0.01
 """Share of the held-out outliers beyond which the limit may lie."""
-LESION_MAP_PHOTOS: Final = 600
 BARE_SKIN_PHOTOS: Final = 700
 """Whose margins are shown to the outlier head: skin alone is no spot. Not every one has room for that."""
 
@@ -108,16 +108,18 @@ def fit_heads(
     val: np.ndarray,
     size: int,
     others: PhotoSets,
+    closer: Network,
     phone_val: np.ndarray | None = None,
 ) -> tuple[Heads, dict[str, float]]:
     """Fits what the photos suffice for.
 
     Args:
-        network: The network without heads, with features.
+        network: The network without heads.
         train: HAM10000's training part.
         val: Embeddings ``(count, 1280)`` of its validation part: they choose limits, and fit nothing.
         size: Side of the network's input in pixels.
         others: Phone photos, everyday photos, other dermatoscopes' photos and the lesions' masks.
+        closer: The network with features.
         phone_val: Embeddings of the phone photos that choose limits.
 
     Returns:
@@ -137,7 +139,7 @@ def fit_heads(
                 continue
             figures[f"val_kind_right_{name}"] = float(((phone.logits(embeddings) > 0) == is_phone).mean())
     if others.masks:
-        lesion_map = _fit_lesion_map(network, train, size, others.masks)
+        lesion_map = lesion_map_of(closer, train, size, others.masks)
     return Heads(unfamiliarity, phone, lesion_map), figures
 
 
@@ -292,21 +294,6 @@ def _least_limit(measure: Callable[[np.ndarray], np.ndarray], embedded: Embedded
 def _fit_phone(embedded: Embedded) -> LogisticHead:
     features = np.concatenate([embedded.dermoscopy, embedded.phone])
     return fit_head(features, np.arange(len(features)) >= len(embedded.dermoscopy))
-
-
-def _fit_lesion_map(network: Network, train: Subset, size: int, masks: Masks) -> LogisticHead:
-    """Fits the share of each place that the mask covers; half-covered places teach nothing."""
-    views, shares = [], []
-    for _record, image, mask in masks.images(_some(train, LESION_MAP_PHOTOS)):
-        # The whole frame, still squashed: the head must know a lesion near the edge, too.
-        views.append(correct_exposure(model_input(image, size, (0, 0, *image.size))))
-        side = size // 32
-        rows, columns = (np.linspace(0, n, side + 1).round().astype(int) for n in mask.shape)
-        sums = np.add.reduceat(np.add.reduceat(mask.astype(float), rows[:-1], axis=0), columns[:-1], axis=1)
-        shares.append(sums / np.outer(np.diff(rows), np.diff(columns)))
-    features = network(np.stack(views))["features"]
-    covered = np.stack(shares).ravel()
-    return fit_head(features.reshape(len(covered), -1), covered > 0.5, np.abs(covered - 0.5))
 
 
 def _every_fourth(subset: Subset, left_out: bool = False) -> Subset:

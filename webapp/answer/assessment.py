@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from webapp.answer.crop_proposal import LESION
 from webapp.answer.details import NO_DETAILS, Details, Weighed, weigh
+from webapp.answer.spots import beside, spots_of, sureness
 from webapp.model.contract import Gate, OperatingPoint, Thresholds
 from webapp.model.labels import CLASSES
 from webapp.model.predictor import Prediction
@@ -135,6 +135,7 @@ def find_reasons(
         gate: The contract's limits.
     """
     quality, unfamiliarity = prediction.quality, prediction.unfamiliarity
+    lesion_map = prediction.lesion_map
     found = {
         Reason.TOO_SMALL: side < MIN_SIDE,
         Reason.TOO_NARROW: max(size) > MAX_ASPECT * min(size),
@@ -142,6 +143,8 @@ def find_reasons(
         Reason.BLURRED: quality is not None and _above(gate.sharpness, quality.sharpness),
         Reason.GLARE: quality is not None and _above(quality.glare, gate.glare),
         Reason.UNFAMILIAR: _above(unfamiliarity, gate.unfamiliarity),
+        Reason.NO_SINGLE_SPOT: lesion_map is not None and _above(gate.sureness, sureness(lesion_map)),
+        Reason.SEVERAL_SPOTS: lesion_map is not None and _above(beside(lesion_map), gate.beside),
     }
     return tuple(reason for reason, applies in found.items() if applies)
 
@@ -206,21 +209,31 @@ SMALL: Final = 0.1
 
 
 def covered(prediction: Prediction) -> float | None:
-    """Returns which share (0–1) of the judged square the spot covers; ``None`` if the model cannot tell."""
+    """Returns which share (0–1) of the judged square its spots cover; ``None`` if the model cannot tell."""
     lesion_map = prediction.lesion_map
-    return None if lesion_map is None else float((lesion_map >= LESION).mean())
+    return None if lesion_map is None else sum(spot.area for spot in spots_of(lesion_map))
+
+
+def photo_cautions(
+    prediction: Prediction, thresholds: Thresholds, framed: bool = False
+) -> tuple[Caution, ...]:
+    """Returns why a photo is never ``no_signs``, however low its malignancy; see :func:`assess`."""
+    found = {
+        Caution.UNUSUAL: _above(prediction.unfamiliarity, thresholds.unusual),
+        Caution.SMALL_SPOT: not framed and _above(SMALL, covered(prediction)),
+    }
+    return tuple(caution for caution, applies in found.items() if applies)
 
 
 def _cautions(
     prediction: Prediction, thresholds: Thresholds, answers: Answers, framed: bool
 ) -> tuple[Caution, ...]:
-    found = {
-        Caution.UNUSUAL: _above(prediction.unfamiliarity, thresholds.unusual),
-        Caution.SMALL_SPOT: not framed and _above(SMALL, covered(prediction)),
+    told = {
         Caution.DETAILS: prediction.malignancy >= thresholds.unsure,
         Caution.SYMPTOMS: answers.any,
     }
-    return tuple(caution for caution, applies in found.items() if applies)
+    photo = photo_cautions(prediction, thresholds, framed)
+    return photo + tuple(caution for caution, applies in told.items() if applies)
 
 
 def _looks_like_melanoma(prediction: Prediction, weighed: Weighed, thresholds: Thresholds) -> bool:

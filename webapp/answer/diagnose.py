@@ -3,6 +3,7 @@
 from typing import IO, Final
 
 from webapp.answer.assessment import Answers, Assessment, assess, find_reasons
+from webapp.answer.crop_proposal import propose_box
 from webapp.answer.details import NO_DETAILS, Details
 from webapp.config import Settings
 from webapp.model.predictor import Predictor
@@ -27,10 +28,43 @@ def read_photo(stream: IO[bytes], settings: Settings, box: Box | None = None) ->
     Raises:
         PhotoError: The photo cannot be read, is over a limit or does not hold the box.
     """
+    return _decoded(_bytes(stream, settings), settings, box)
+
+
+def read_spot(stream: IO[bytes], settings: Settings, predictor: Predictor) -> tuple[Photo, Box | None]:
+    """Reads a photo and looks where its spot probably is.
+
+    Args:
+        stream: The file, which is closed once it has been read.
+        settings: They hold the limits.
+        predictor: The network to ask, once about all of the photo and once about the spot.
+
+    Returns:
+        The photo, with the details of the proposed box, and that box; ``None`` where no spot was found.
+
+    Raises:
+        PhotoError: The photo cannot be read or is over a limit.
+    """
+    data = _bytes(stream, settings)
+    photo = _decoded(data, settings)
+    with timed("propose"):
+        box = propose_box(predictor, photo)
+    if box is None or photo.image.size == photo.size:
+        return photo, box
+    return _decoded(
+        data, settings, box
+    ), box  # scaled down as a whole, a small spot would have lost its details
+
+
+def _bytes(stream: IO[bytes], settings: Settings) -> bytes:
     with stream:  # an upload is held in memory: 15 MB more, beside the 290 that the largest HEIC takes
         data = stream.read(settings.max_upload_bytes + 1)
     if len(data) > settings.max_upload_bytes:
         raise TooManyBytes(f"more than {settings.max_upload_bytes} bytes")
+    return data
+
+
+def _decoded(data: bytes, settings: Settings, box: Box | None = None) -> Photo:
     with timed("decode"):
         photo = decode(data, settings.max_pixels, box)
     note(format=photo.format, width=photo.size[0], height=photo.size[1])
@@ -43,6 +77,7 @@ def examine(
     answers: Answers = NO_ANSWERS,
     box: Box | None = None,
     details: Details = NO_DETAILS,
+    framed: bool = True,
 ) -> Assessment:
     """Assesses one photo.
 
@@ -52,6 +87,7 @@ def examine(
         answers: What the person said about the spot.
         box: The part to look at, in pixels of the photo as it was sent; the centre square if ``None``.
         details: What the person said about age, sex and place.
+        framed: Whether somebody has chosen the box, if there is one: not :func:`read_spot`.
     """
     contract = predictor.bundle.contract
     with timed("predict"):
@@ -59,6 +95,6 @@ def examine(
     left, upper, right, lower = box or centre_square(*photo.size)
     reasons = find_reasons(photo.size, min(right - left, lower - upper), prediction, contract.gate)
     point = contract.operating_point(prediction.phone)
-    assessment = assess(prediction, point, reasons, answers, details, framed=box is not None)
+    assessment = assess(prediction, point, reasons, answers, details, framed=framed and box is not None)
     note(outcome=assessment.outcome, model_version=contract.version)
     return assessment

@@ -6,14 +6,17 @@ from contextvars import copy_context
 from typing import Any
 
 from webapp.answer.assessment import Outcome
-from webapp.answer.diagnose import examine, read_photo
+from webapp.answer.diagnose import examine, read_photo, read_spot
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.answer.record import Record
 from webapp.api.question import AskedPhoto
 from webapp.config import Settings
 from webapp.model.predictor import Predictor
 from webapp.photo import overlay
-from webapp.photo.imaging import Photo, PhotoError
+from webapp.photo.imaging import Box, Photo, PhotoError
+
+Read = tuple[Photo, Box | None]
+"""A photo and the part to look at."""
 
 
 def answer(predictor: Predictor, asked: AskedPhoto, settings: Settings) -> dict[str, Any]:
@@ -22,7 +25,7 @@ def answer(predictor: Predictor, asked: AskedPhoto, settings: Settings) -> dict[
     Raises:
         PhotoError: The photo cannot be read or does not hold its box.
     """
-    return _judge(predictor, asked, _read(asked, settings))
+    return _judge(predictor, asked, *_read(predictor, asked, settings))
 
 
 def answers(
@@ -33,26 +36,32 @@ def answers(
     The next photo is decoded while the network looks at the last one.
     """
     with ThreadPoolExecutor(1) as reader:
-        ahead: Future[Photo] | None = None
+        ahead: Future[Read] | None = None
         for photo, following in zip(asked, [*asked[1:], None], strict=True):
-            read = ahead or _read_in(reader, photo, settings)
+            read = ahead or _read_in(reader, predictor, photo, settings)
             read.exception()  # waits; what it is raised for comes with its record
-            ahead = _read_in(reader, following, settings) if following else None
+            ahead = _read_in(reader, predictor, following, settings) if following else None
             yield _answer_or_error(predictor, photo, read)
 
 
-def _read_in(reader: ThreadPoolExecutor, asked: AskedPhoto, settings: Settings) -> "Future[Photo]":
+def _read_in(
+    reader: ThreadPoolExecutor, predictor: Predictor, asked: AskedPhoto, settings: Settings
+) -> "Future[Read]":
     # With the request, in whose line of the log the photo is noted.
-    return reader.submit(copy_context().run, _read, asked, settings)
+    return reader.submit(copy_context().run, _read, predictor, asked, settings)
 
 
-def _read(asked: AskedPhoto, settings: Settings) -> Photo:
-    return read_photo(asked.upload.stream, settings, asked.box)
+def _read(predictor: Predictor, asked: AskedPhoto, settings: Settings) -> Read:
+    if asked.find_spot:
+        return read_spot(asked.upload.stream, settings, predictor)
+    return read_photo(asked.upload.stream, settings, asked.box), asked.box
 
 
-def _judge(predictor: Predictor, asked: AskedPhoto, photo: Photo) -> dict[str, Any]:
-    assessment = examine(predictor, photo, asked.answers, asked.box, asked.details)
+def _judge(predictor: Predictor, asked: AskedPhoto, photo: Photo, box: Box | None) -> dict[str, Any]:
+    assessment = examine(predictor, photo, asked.answers, box, asked.details, framed=not asked.find_spot)
     record = Record.of(asked.upload.filename, assessment, predictor.bundle.contract.version).to_dict()
+    if asked.find_spot:
+        record |= {"box": None if box is None else list(box)}
     if not asked.heat_map:
         return record
     activation = assessment.prediction.activation_map
@@ -61,10 +70,11 @@ def _judge(predictor: Predictor, asked: AskedPhoto, photo: Photo) -> dict[str, A
     return record | {"heat_map": overlay.heat_map(activation).uri}
 
 
-def _answer_or_error(predictor: Predictor, asked: AskedPhoto, read: "Future[Photo]") -> dict[str, Any]:
+def _answer_or_error(predictor: Predictor, asked: AskedPhoto, read: "Future[Read]") -> dict[str, Any]:
     try:
-        return _judge(predictor, asked, read.result())
+        return _judge(predictor, asked, *read.result())
     except PhotoError as error:
         sentence, version = PHOTO_MESSAGES[error.code].sentence, predictor.bundle.contract.version
         record = Record.unreadable(asked.upload.filename or "", sentence, version).to_dict()
+        record |= {"box": None} if asked.find_spot else {}
         return record | ({"heat_map": None} if asked.heat_map else {})

@@ -7,9 +7,13 @@ from webapp.answer.assessment import VERDICTS, Caution, Outcome, Reason, Urgency
 from webapp.answer.details import Sex, Site
 from webapp.answer.messages import N_
 from webapp.answer.record import COLUMNS
-from webapp.api.question import MAX_PHOTOS
+from webapp.api.question import AUTO, MAX_PHOTOS
 from webapp.config import Settings
 from webapp.model.labels import CLASSES
+
+VERSION: Final = "1.1"
+"""Of this description. The second number rises with each field that is added; the first would need another
+address than ``/api/v1``."""
 
 FIELDS: Final[Mapping[str, str]] = {
     "photo": N_(
@@ -17,9 +21,13 @@ FIELDS: Final[Mapping[str, str]] = {
     ),
     "box": N_(
         "The part to look at: left,top,right,bottom in pixels of the upright photo. The square in the middle "
-        "if it is missing or empty. With several photos: one for each, in the same order, or none at all."
+        "if it is missing or empty; auto looks where the spot probably is. With several photos: one for "
+        "each, in the same order, or none at all."
     ),
-    "changed": N_("Whether the spot has changed in size, shape or colour: true or false."),
+    "changed": N_(
+        "Whether the spot has changed in size, shape or colour: true or false. This and the next two can "
+        "only make the answer more urgent."
+    ),
     "symptoms": N_("Whether it bleeds, itches or does not heal: true or false."),
     "different": N_("Whether it looks unlike the person’s other spots: true or false."),
     "age": N_("The person’s age in whole years, 0 to 120. Moves the malignancy up or down; may be left out."),
@@ -34,22 +42,28 @@ FIELDS: Final[Mapping[str, str]] = {
 
 RECORD: Final[Mapping[str, str]] = {
     "path": N_("The name of the file that was sent."),
-    "outcome": N_("The answer: signs, unsure, no_signs or cannot_judge. Only the malignancy decides it."),
+    "outcome": N_(
+        "The answer: signs, unsure, no_signs or cannot_judge. The malignancy decides it; what keeps it from "
+        "being no_signs stands in cautions, why there is none in reasons."
+    ),
     "verdict": N_("The outcome as a fixed English sentence."),
     "confidence": N_(
         "0 to 1: the malignancy for signs and unsure, 1 minus it for no_signs, null for cannot_judge."
     ),
-    "diagnosis": N_("The likeliest of the seven diagnoses, for measuring; never show it as an answer."),
+    "diagnosis": N_(
+        "The likeliest of the seven diagnoses for the photo alone, for measuring; never show it as an answer."
+    ),
     "malignancy": N_("0 to 1: the estimated chance of cancer, with age, sex and place where they are sent."),
     "probabilities": N_("The estimated chance of each of the seven diagnoses, with the same."),
     "reasons": N_(
-        "Why the photo cannot be judged: too_small, too_narrow, too_dark, blurred, glare, unfamiliar."
+        "Why the photo cannot be judged: too_small, too_narrow, too_dark, blurred, glare, unfamiliar (unlike "
+        "anything that the model has learned), no_single_spot, several_spots. Empty otherwise."
     ),
     "model_version": N_("The version of the model."),
     "error": N_("A sentence where a photo among several could not be read, null otherwise."),
     "urgency": N_(
         "When a doctor should look at the spot: one_week, two_weeks, four_weeks, watch (no visit for this "
-        "alone) or none (the photo cannot be judged)."
+        "alone) or none (the photo cannot be judged, and nothing was ticked)."
     ),
     "cautions": N_(
         "Why it is not no_signs although the malignancy is low: unusual (unlike the photos of our test), "
@@ -57,6 +71,10 @@ RECORD: Final[Mapping[str, str]] = {
         "(something was ticked)."
     ),
     "photo_malignancy": N_("0 to 1: the malignancy of the photo alone, without age, sex and place."),
+    "box": N_(
+        "The part that auto has found, in pixels of the upright photo, null where it found no spot. Only "
+        "there when asked for."
+    ),
     "heat_map": N_("The heat map as a data URI, null where there is none. Only there when asked for."),
 }
 """What comes back for one photo."""
@@ -74,11 +92,13 @@ def description(root: str, model_version: str, settings: Settings) -> dict[str, 
         "openapi": "3.1.0",
         "info": {
             "title": "Skin Cancer Detector",
-            "version": "1",
+            "version": VERSION,
             "summary": "Looks for signs of skin cancer in photos of spots on the skin.",
             "description": "Not a diagnosis and not a medical device. "
             f"Served model: version {model_version}. "
-            f"A request may have {settings.max_upload_bytes} bytes.",
+            f"A request may have {settings.max_upload_bytes} bytes. "
+            "Within v1 fields are only added: none goes away or changes its meaning. Version 1.1 added age, "
+            "sex, site and box=auto to the form; urgency, cautions, photo_malignancy and box to the record.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": root}],
@@ -140,7 +160,7 @@ def _form() -> dict[str, Any]:
     number = r"\d{1,5}(\.\d{1,3})?"
     flag = {"type": "string", "enum": ["true", "false"]}
     photo = {"type": "string", "contentMediaType": "application/octet-stream"}
-    box = {"type": "string", "pattern": f"^({number},{number},{number},{number})?$"}
+    box = {"type": "string", "pattern": f"^({AUTO}|{number},{number},{number},{number})?$"}
     kinds: dict[str, dict[str, Any]] = {
         "photo": {"type": "array", "items": photo, "minItems": 1, "maxItems": MAX_PHOTOS},
         "box": {"type": "array", "items": box, "maxItems": MAX_PHOTOS},
@@ -177,6 +197,7 @@ def _record() -> dict[str, Any]:
         "urgency": {"enum": [*map(str, Urgency), None]},
         "cautions": {"type": "array", "items": {"enum": [*map(str, Caution)]}},
         "photo_malignancy": share,
+        "box": {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
         "heat_map": {"type": ["string", "null"], "pattern": "^data:image/png;base64,"},
     }
     properties = {name: {**kinds[name], "description": text} for name, text in RECORD.items()}

@@ -13,6 +13,8 @@ from webapp.photo.imaging import Box, PhotoError
 
 MAX_PHOTOS: Final = 16
 """In one request, which must stay within the byte limit as a whole."""
+AUTO: Final = "auto"
+"""In the place of a box: the part where the spot probably is."""
 
 
 class MissingField(PhotoError):
@@ -45,10 +47,14 @@ class InvalidSite(PhotoError):
 
 @dataclass(frozen=True)
 class AskedPhoto:
-    """One photo of a request, and what to do with it."""
+    """One photo of a request, and what to do with it.
+
+    ``find_spot`` says that the box is to be proposed: then ``box`` is ``None``.
+    """
 
     upload: FileStorage
     box: Box | None
+    find_spot: bool
     answers: Answers
     details: Details
     heat_map: bool
@@ -68,19 +74,21 @@ def read_question(request: Request) -> tuple[AskedPhoto, ...]:
         raise MissingField
     if len(uploads) > MAX_PHOTOS:
         raise TooManyPhotos
-    boxes = _boxes(request.form.getlist("box"), len(uploads))
+    asked = _boxes(request.form.getlist("box"), len(uploads))
     answers = Answers(*(_flag(request, name) for name in ("changed", "symptoms", "different")))
-    details, heat_map = _details(request), _flag(request, "heat_map")
-    pairs = zip(uploads, boxes, strict=True)
-    return tuple(AskedPhoto(upload, box, answers, details, heat_map) for upload, box in pairs)
+    rest = answers, _details(request), _flag(request, "heat_map")
+    return tuple(
+        AskedPhoto(upload, read_box(text) if text not in ("", AUTO) else None, text == AUTO, *rest)
+        for upload, text in zip(uploads, asked, strict=True)
+    )
 
 
-def _boxes(texts: Sequence[str], photos: int) -> Sequence[Box | None]:
+def _boxes(texts: Sequence[str], photos: int) -> Sequence[str]:
     if not texts:
-        return [None] * photos
+        return [""] * photos
     if len(texts) != photos:  # which box belongs to which photo would be a guess
         raise InvalidBox
-    return [read_box(text) if text else None for text in texts]
+    return texts
 
 
 def read_box(text: str) -> Box:

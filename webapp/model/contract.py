@@ -1,5 +1,6 @@
 """The model's contract (``contract.json``): what goes in, what comes out, and how to read it."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -106,12 +107,16 @@ class OperatingPoint:
 @dataclass(frozen=True)
 class Gate:
     """What the model may judge: at most ``unfamiliarity`` and ``glare``, at least ``sharpness`` and
-    ``brightness`` (see :class:`webapp.photo.quality.Quality`). ``None`` is no limit."""
+    ``brightness`` (see :class:`webapp.photo.quality.Quality`), at most ``beside`` of what looks like lesion
+    beside the main spot, and a main spot that is as sure as ``sureness`` at least (see
+    :mod:`webapp.answer.spots`). ``None`` is no limit."""
 
     unfamiliarity: float | None = None
     sharpness: float | None = None
     brightness: float | None = None
     glare: float | None = None
+    beside: float | None = None
+    sureness: float | None = None
 
 
 @dataclass(frozen=True)
@@ -296,11 +301,15 @@ def _detail_offsets(fields: "_Fields") -> DetailOffsets:
 
 def _gate(fields: "_Fields") -> Gate:
     gate = fields.group("gate", optional=True)
-    names = ("unfamiliarity", "sharpness", "brightness", "glare")
-    limits = {name: gate.number(name, optional=True) for name in names}
-    measured = fields.group("outputs").text("unfamiliarity", optional=True)
-    if limits["unfamiliarity"] is not None and measured is None:
+    limits = {each.name: gate.number(each.name, optional=True) for each in dataclasses.fields(Gate)}
+    outputs = fields.group("outputs")
+    if limits["unfamiliarity"] is not None and outputs.text("unfamiliarity", optional=True) is None:
         raise ContractError("the gate limits the unfamiliarity, but no output of the model holds it")
+    on_map = limits["beside"] is not None or limits["sureness"] is not None
+    if on_map and outputs.text("lesion_map", optional=True) is None:
+        raise ContractError(
+            "the gate limits how many spots there are, but no output of the model holds a map"
+        )
     return Gate(**limits)
 
 

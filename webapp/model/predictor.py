@@ -136,6 +136,9 @@ def _malignant_activation(maps: np.ndarray, lesion_map: np.ndarray | None) -> np
     evidence = _stretched(cancer - harmless)
     if lesion_map is None or np.ptp(lesion_map) == 0:
         return evidence
+    if evidence.shape != lesion_map.shape:  # the lesion map may be finer
+        size = lesion_map.shape[1], lesion_map.shape[0]
+        evidence = np.asarray(Image.fromarray(evidence).resize(size, Image.Resampling.BILINEAR))
     chance = lesion_map.astype(np.float64).clip(1e-7, 1 - 1e-7)
     lesion = _stretched(np.log(chance / (1 - chance)))
     return _stretched((0.5 + evidence) * lesion**2)

@@ -63,11 +63,12 @@ class ApiPage:
 
 @dataclass(frozen=True)
 class SpotsPage:
-    """The words for what lies on a person's own device: answers, places on the body and ticked questions by
-    the values that :class:`webapp.site.keeping.KeptAnswer` stores."""
+    """The words for what lies on a person's own device: answers, places on the body, sexes and ticked
+    questions by the values that :class:`webapp.site.keeping.KeptAnswer` stores."""
 
     outcomes: Mapping[str, str]
     sites: Mapping[str, str]
+    sexes: Mapping[str, str]
     questions: Mapping[str, str]
 
 
@@ -106,7 +107,8 @@ def spots_page() -> SpotsPage:
     """Prepares the pages of "My spots"."""
     names = asdict(Answers()).keys()
     told = wording.answers_given(Answers(*(True for _name in names)))
-    return SpotsPage(wording.outcome_names(), wording.site_names(), dict(zip(names, told, strict=True)))
+    questions = dict(zip(names, told, strict=True))
+    return SpotsPage(wording.outcome_names(), wording.site_names(), wording.sex_names(), questions)
 
 
 def api_page(settings: Settings) -> ApiPage:

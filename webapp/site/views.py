@@ -10,7 +10,7 @@ from webapp.answer.diagnose import examine, read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.config import current_settings
 from webapp.model.predictor import current_predictor
-from webapp.photo.imaging import PhotoError
+from webapp.photo.imaging import PhotoError, centre_square
 from webapp.server.rate_limits import count_photos
 from webapp.site import pages
 from webapp.site import several as several_photos
@@ -46,7 +46,7 @@ def crop() -> ResponseReturnValue:
     if (upload := request.files.get("photo")) is None:
         raise NoPhoto
     photo = read_photo(upload.stream, current_settings())
-    return {"box": propose_box(current_predictor(), photo)}
+    return {"box": propose_box(current_predictor(), photo) or centre_square(*photo.size)}
 
 
 @bp.get("/spots")

@@ -167,8 +167,10 @@ def checks(reasons: tuple[Reason, ...], gate: Gate) -> tuple[Check, ...]:
         Reason.GLARE: gate.glare,
     }
     done = [reason for reason in passed if reason not in limits or limits[reason] is not None]
+    not_one = {Reason.UNFAMILIAR, Reason.NO_SINGLE_SPOT, Reason.SEVERAL_SPOTS}
+    wrong = {*reasons, *(not_one if not_one & {*reasons} else ())}  # none of them looks like a spot on skin
     return tuple(check for reason, check in failed.items() if reason in reasons) + tuple(
-        passed[reason] for reason in done if reason not in reasons
+        passed[reason] for reason in done if reason not in wrong
     )
 
 

@@ -4,10 +4,12 @@ import { remind } from "./calendar.js";
 import {
   copy,
   dayInWords,
+  detailsOf,
   fill,
   inList,
   letGo,
   percent,
+  say,
   sayTrouble,
   showPhoto,
   showStanding,
@@ -18,7 +20,7 @@ import {
   wireConfirm,
 } from "./show.js";
 import { dayToRemind, standing, tick, untick } from "./standing.js";
-import { StoreError, change, deleteSpot, readOne, whenChanged } from "./store.js";
+import { StoreError, change, deletePhoto, deleteSpot, readOne, whenChanged } from "./store.js";
 
 const URGENCY = ["no_signs", "unsure", "signs"];
 
@@ -27,6 +29,7 @@ const said = document.querySelector("[data-said]");
 const actions = document.querySelector("[data-actions]");
 const comparison = document.querySelector("[data-compare]");
 const entries = document.querySelector("[data-history]");
+const gone = document.querySelector("[data-gone]");
 const [earlier, later] = ["earlier", "later"].map((name) => document.getElementById(name));
 const rename = document.querySelector("[data-rename]");
 let spot;
@@ -51,8 +54,8 @@ rename.addEventListener("submit", async (event) => {
   const done = rename.querySelector("[data-renamed]");
   done.textContent = done.dataset.done;
 });
-wireConfirm(document.querySelector(".confirm"), async () => {
-  const { after } = document.querySelector("[data-delete]").dataset;
+wireConfirm(document.querySelector("[data-delete-spot]"), async () => {
+  const { after } = document.querySelector("[data-delete-spot]").dataset;
   if (await attempt(() => deleteSpot(id))) location.replace(`${after}#deleted`);
 });
 
@@ -110,7 +113,20 @@ function entry(photo) {
   part.querySelector("[data-tag]").replaceWith(copy(`tag-${photo.outcome}`));
   part.querySelector("[data-due]").hidden = !due;
   part.querySelector("[data-told]").hidden = !told;
+  const details = detailsOf(photo.told);
+  for (const each of part.querySelectorAll("[data-detail]")) each.hidden = !details[each.dataset.detail];
+  fill(part.querySelector("[data-details]"), details).hidden = !Object.keys(details).length;
+  const confirm = part.querySelector("[data-delete-photo]");
+  if (spot.photos.length === 1) confirm.remove(); // it goes with its spot
+  else wireConfirm(confirm, () => remove(photo));
   return part;
+}
+
+async function remove(photo) {
+  if (!(await attempt(() => deletePhoto(photo.id)))) return;
+  const part = say(gone, copy("gone"));
+  part.tabIndex = -1;
+  part.focus();
 }
 
 // The first and the last photo, until the person chooses.
@@ -162,6 +178,8 @@ function changes(before, after) {
   const parts = [copy({ "-1": "change-down", 0: "change-same", 1: "change-up" }[step])];
   const told = toldInWords(Object.fromEntries(Object.entries(after.told).filter(([name]) => !before.told[name])));
   if (told.length) parts.push(fill(copy("change-told"), { told: inList(told) }));
+  const [mine, its] = [before, after].map((photo) => JSON.stringify(detailsOf(photo.told)));
+  if (mine !== its) parts.push(copy("change-details"));
   if (before.model !== after.model) parts.push(copy("change-model"));
   return parts;
 }

@@ -4,7 +4,7 @@ import { draw, toJpeg } from "../picture.js";
 import { StoreError } from "./store.js";
 
 const FORMAT = "skin-cancer-detector/my-spots";
-const VERSION = 1;
+const VERSION = 2; // 1 knew no visits of deleted photos
 const LARGEST_FILE = 400_000_000; // bytes; a photo takes about 150,000
 const LARGEST_SIDE = 1280; // pixels
 
@@ -54,18 +54,22 @@ const isTold = (value) =>
   Object.entries(value).length <= 20 &&
   Object.values(value).every((told) => typeof told === "boolean" || Number.isFinite(told) || isText(60)(told));
 
+const isOutcome = (value) => ["signs", "unsure", "no_signs"].includes(value);
+
+const VISIT = { time: isTime, due: isDay, outcome: isOutcome };
 const SPOT = {
   id: isId,
   name: isText(60),
   place: isText(60),
   seen: (value) => Array.isArray(value) && value.length <= 1000 && value.every(isTime),
+  advised: (value) => Array.isArray(value) && value.length <= 1000,
 };
 const PHOTO = {
   id: isId,
   time: isTime,
   due: orNull(isDay),
   again: orNull(isDay),
-  outcome: (value) => ["signs", "unsure", "no_signs"].includes(value),
+  outcome: isOutcome,
   verdict: isText(200),
   confidence: isShare,
   signs: isShare,
@@ -82,8 +86,9 @@ function sound(value, fields) {
 }
 
 async function readSpot(value) {
-  const spot = sound(value, SPOT);
-  if (!Array.isArray(value.photos)) throw new StoreError("file");
+  if (!isObject(value) || !Array.isArray(value.photos)) throw new StoreError("file");
+  const spot = sound({ advised: [], ...value }, SPOT);
+  spot.advised = spot.advised.map((visit) => sound(visit, VISIT));
   spot.photos = [];
   for (const photo of value.photos) spot.photos.push({ ...sound(photo, PHOTO), jpeg: await readJpeg(photo.jpeg) });
   return spot;

@@ -2,7 +2,8 @@
 // A published step is never changed. What a later app needs is a further step, which finds what the ones
 // before have left and takes it over.
 //
-// A spot:  { id, name, place, seen }         seen: times at which "a doctor has looked at it" was ticked
+// A spot:  { id, name, place, seen, advised }   seen: times at which "a doctor has looked at it" was ticked;
+//          advised: { time, due, outcome } of photos that are deleted, but whose advised visit still counts
 // A photo: { id, spot, time, due, again, outcome, verdict, confidence, signs, unsure, told, model, jpeg }
 // Times are ISO 8601 in UTC, days (due, again) ISO 8601; jpeg is an ArrayBuffer, since Safari's private
 // windows refuse a Blob.
@@ -11,5 +12,9 @@ export const STEPS = [
   (db) => {
     db.createObjectStore("spots", { keyPath: "id" });
     db.createObjectStore("photos", { keyPath: "id" }).createIndex("spot", "spot");
+  },
+  async (_db, transaction) => {
+    const spots = transaction.objectStore("spots");
+    for (const spot of await spots.getAll()) await spots.put({ ...spot, advised: [] });
   },
 ];

@@ -2,7 +2,7 @@
 
 const locale = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const days = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
-const shortDays = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+const shortDays = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" }); // with spaces to break at
 const times = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
 const lists = new Intl.ListFormat(locale, { type: "conjunction" });
 const percents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 2 });
@@ -21,6 +21,13 @@ const questionName = (value) => names.querySelector(`[data-question="${CSS.escap
 
 /** What the person ticked for a photo, in words. */
 export const toldInWords = (told) => Object.keys(told).map(questionName).filter(Boolean);
+
+/** Age, sex and place as they were told for a photo, in words; the place is not the spot's own, which may change. */
+export function detailsOf({ age, sex, site }) {
+  const sexName = names.querySelector(`[data-sex="${CSS.escape(sex ?? "")}"]`)?.textContent;
+  const all = { age, sex: sexName, site: siteName(site ?? "") };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value || value === 0));
+}
 
 /** The spot's name, else its place, else the day of its first photo. */
 export function titleOf(spot) {

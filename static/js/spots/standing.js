@@ -10,6 +10,10 @@ export function isoDay(date) {
   return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
 }
 
+// Every advice of a visit, the oldest first: of the photos that are kept, and of those that were deleted.
+const advice = (spot) =>
+  [...spot.photos.filter((photo) => photo.due), ...spot.advised].sort((one, other) => one.time.localeCompare(other.time));
+
 const isMet = (spot, photo) => spot.seen.some((time) => time >= photo.time);
 
 /**
@@ -19,10 +23,10 @@ const isMet = (spot, photo) => spot.seen.some((time) => time >= photo.time);
  * back. A tick covers the photos up to it, so that a later warning brings a date of its own.
  *
  * Returns null where no answer ever advised a visit, or `{ state, photo, due, ticked }` with a state of
- * "open", "overdue" or "met"; `photo` is the one whose answer advised it.
+ * "open", "overdue" or "met"; `photo` is the one whose answer advised it, or what is left of it.
  */
 export function standing(spot) {
-  const advised = spot.photos.filter((photo) => photo.due);
+  const advised = advice(spot);
   if (!advised.length) return null;
   const unmet = advised.filter((photo) => !isMet(spot, photo));
   if (!unmet.length) return { state: "met", photo: advised.at(-1), due: null, ticked: [...spot.seen].sort().at(-1) };
@@ -33,13 +37,13 @@ export function standing(spot) {
 /** What a tick changes: it covers every photo that is kept now, even if this device's clock is behind. */
 export function tick(spot) {
   const now = new Date().toISOString();
-  const latest = spot.photos.at(-1).time;
+  const latest = [...spot.photos, ...spot.advised].map(({ time }) => time).sort().at(-1);
   return (stored) => ({ seen: [...stored.seen, now > latest ? now : latest] });
 }
 
 /** What taking it back changes: no tick covers the last advice any more. */
 export function untick(spot) {
-  const last = spot.photos.filter((photo) => photo.due).at(-1).time;
+  const last = advice(spot).at(-1).time;
   return (stored) => ({ seen: stored.seen.filter((time) => time < last) });
 }
 

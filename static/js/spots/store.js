@@ -114,7 +114,7 @@ export async function readOne(id) {
 export function keep(photo, spot) {
   return write(async (spots, photos) => {
     const known = await spots.get(spot.id);
-    if (spot.isNew) await spots.put({ id: spot.id, name: spot.name, place: spot.place, seen: [] });
+    if (spot.isNew) await spots.put({ id: spot.id, name: spot.name, place: spot.place, seen: [], advised: [] });
     else if (!known) throw new StoreError("gone");
     await photos.put({ ...photo, spot: spot.id });
   });
@@ -136,12 +136,32 @@ export function deleteSpot(id) {
   });
 }
 
+/**
+ * Deletes one photo, and its spot with the last one.
+ *
+ * What stays of it is the visit that it advised, which only a doctor's look ends.
+ */
+export function deletePhoto(id) {
+  return write(async (spots, photos) => {
+    const photo = await photos.get(id);
+    if (!photo) return; // another tab has done it
+    await photos.delete(id);
+    if (!(await photos.index("spot").count(photo.spot))) {
+      await spots.delete(photo.spot);
+    } else if (photo.due) {
+      const spot = await spots.get(photo.spot);
+      const { time, due, outcome } = photo;
+      await spots.put({ ...spot, advised: [...spot.advised, { time, due, outcome }] });
+    }
+  });
+}
+
 export function deleteAll() {
   return write((spots, photos) => Promise.all([spots.clear(), photos.clear()]));
 }
 
 /**
- * Adds what is not there yet. A spot that is there keeps its name; the ticks of both count.
+ * Adds what is not there yet. A spot that is there keeps its name; the ticks and visits of both count.
  *
  * Returns how many photos were added and how many were there already.
  */
@@ -151,7 +171,9 @@ export function merge(foreign) {
     for (const { photos: itsPhotos, ...spot } of foreign) {
       const known = await spots.get(spot.id);
       const seen = [...new Set([...(known?.seen ?? []), ...spot.seen])].sort();
-      await spots.put({ ...(known ?? spot), seen });
+      const visits = [...(known?.advised ?? []), ...spot.advised];
+      const advised = [...new Map(visits.map((visit) => [visit.time, visit])).values()];
+      await spots.put({ ...(known ?? spot), seen, advised });
       for (const photo of itsPhotos) {
         if (await photos.getKey(photo.id)) counts.known += 1;
         else {

@@ -82,7 +82,7 @@ def test_a_proposal_around_the_dark_place_beats_the_middle(spots):
     found = coverage_metrics(DarkLesions(), subset, masks, resamples=50)
     assert found["covers"]["value"] == 1
     assert found["covers"]["value"] > found["same_box_in_the_middle"]["value"]
-    assert 0.05 < found["area"]["value"] < 0.4
+    assert 0.05 < found["area"]["value"] < 0.6
 
     plain = predict(DarkPredictor(), subset)
     same = gain_metrics(

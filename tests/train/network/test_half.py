@@ -1,15 +1,24 @@
-import keras
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
-from keras import layers
-
-from train.network.half import round_to_half
 
 pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture
-def network() -> keras.Model:
+def round_to_half() -> Callable[[Any], None]:
+    from train.network import half  # not at the top: collecting the tests must not take TensorFlow's 10 s
+
+    return half.round_to_half
+
+
+@pytest.fixture
+def network() -> Any:
+    import keras
+    from keras import layers
+
     keras.utils.set_random_seed(3)
     inner = keras.Sequential(
         [
@@ -32,7 +41,9 @@ def off_the_grid(values: np.ndarray) -> float:
     return float(np.max(np.abs(values.astype(np.float16) - values) / np.maximum(np.abs(values), 1e-3)))
 
 
-def test_every_folded_product_is_a_sixteen_bit_float(network: keras.Model) -> None:
+def test_every_folded_product_is_a_sixteen_bit_float(
+    network: Any, round_to_half: Callable[[Any], None]
+) -> None:
     inner = network.layers[1]
     statistics = [inner.get_layer(f"{name}_bn").get_weights()[2:] for name in ("wide", "deep")]
     photos = np.random.default_rng(1).uniform(0, 1, (4, 8, 8, 3)).astype(np.float32)
@@ -51,7 +62,7 @@ def test_every_folded_product_is_a_sixteen_bit_float(network: keras.Model) -> No
     np.testing.assert_allclose(network.predict(photos, verbose=0), before, rtol=2e-3, atol=2e-2)
 
 
-def test_rounding_twice_changes_nothing_more(network: keras.Model) -> None:
+def test_rounding_twice_changes_nothing_more(network: Any, round_to_half: Callable[[Any], None]) -> None:
     round_to_half(network)
     once = network.get_weights()
     round_to_half(network)
@@ -59,7 +70,10 @@ def test_rounding_twice_changes_nothing_more(network: keras.Model) -> None:
         np.testing.assert_allclose(second, first, rtol=1e-6, atol=1e-6)
 
 
-def test_what_no_converter_could_fold_is_refused() -> None:
+def test_what_no_converter_could_fold_is_refused(round_to_half: Callable[[Any], None]) -> None:
+    import keras
+    from keras import layers
+
     behind_activation = [layers.Conv2D(2, 3, activation="relu"), layers.BatchNormalization()]
     without_scale = [layers.Conv2D(2, 3), layers.BatchNormalization(scale=False)]
     twice_as_deep = [layers.DepthwiseConv2D(3, depth_multiplier=2), layers.BatchNormalization()]
@@ -69,7 +83,12 @@ def test_what_no_converter_could_fold_is_refused() -> None:
             round_to_half(keras.Sequential([keras.Input((8, 8, 2)), *odd]))
 
 
-def test_a_filter_without_weight_is_kept_and_one_too_heavy_is_refused() -> None:
+def test_a_filter_without_weight_is_kept_and_one_too_heavy_is_refused(
+    round_to_half: Callable[[Any], None],
+) -> None:
+    import keras
+    from keras import layers
+
     network = keras.Sequential(
         [keras.Input((8, 8, 2)), layers.Conv2D(2, 3, name="conv"), layers.BatchNormalization(name="norm")]
     )

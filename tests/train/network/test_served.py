@@ -95,14 +95,52 @@ def test_one_view_is_not_blind_to_flips(classifier, calibration, photos):
 def test_heads_see_the_mean_of_the_views(classifier, calibration, photos):
     from train.network.heads import LogisticHead
 
-    features = served(classifier, calibration, views=4, with_features=True).predict(photos, verbose=0)[
-        "features"
-    ]
+    embedding = served(classifier, calibration, views=4).predict(photos, verbose=0)["embedding"]
     rng = np.random.default_rng(2)
-    head = LogisticHead(rng.normal(0, 1, features.shape[-1]).astype(np.float32), 0.3)
-    outputs = served(classifier, calibration, views=4, phone=head, lesion_map=head).predict(photos, verbose=0)
-    assert "unfamiliarity" not in outputs
-    phone = 1 / (1 + np.exp(-head.logits(features.mean(axis=(1, 2)))))
+    head = LogisticHead(rng.normal(0, 1, embedding.shape[-1]).astype(np.float32), 0.3)
+    outputs = served(classifier, calibration, views=4, phone=head).predict(photos, verbose=0)
+    assert "unfamiliarity" not in outputs and "lesion_map" not in outputs
+    phone = 1 / (1 + np.exp(-head.logits(embedding)))
     assert outputs["phone"][:, 0] == pytest.approx(phone, abs=1e-4)
-    places = 1 / (1 + np.exp(-head.logits(features)))
-    assert outputs["lesion_map"][..., 0] == pytest.approx(places, abs=1e-4)
+
+
+def made_map(features, seed=3):
+    """A lesion map that was fitted to nothing."""
+    from train.network.lesion_map import HIDDEN, KERNELS, LesionMap
+
+    rng = np.random.default_rng(seed)
+    kernels = tuple(
+        rng.normal(0, 1, (kernel, kernel, each.shape[-1], HIDDEN)).astype(np.float32)
+        for kernel, each in zip(KERNELS, features, strict=True)
+    )
+    bias, out = (rng.normal(0, 1, HIDDEN).astype(np.float32) for _ in range(2))
+    return LesionMap(kernels, bias, out, 0.2)
+
+
+def test_the_lesion_map_reads_three_scales_and_is_four_times_as_fine(
+    classifier, calibration, photos, tmp_path
+):
+    from train.network.served import Heads, load_heads, save_heads
+
+    outputs = served(classifier, calibration, with_features=True).predict(photos, verbose=0)
+    features = [outputs[f"features_{index}"] for index in range(3)]
+    assert [each.shape[1] for each in features] == [SIZE // 8, SIZE // 16, SIZE // 32]
+    save_heads(tmp_path / "heads.npz", Heads(lesion_map=made_map(features)))
+    read = load_heads(tmp_path / "heads.npz").lesion_map
+    found = served(classifier, calibration, lesion_map=read).predict(photos, verbose=0)["lesion_map"]
+    assert found.shape == (3, SIZE // 8, SIZE // 8, 1)
+    assert np.ptp(found) > 0.01
+    again = served(classifier, calibration, lesion_map=made_map(features)).predict(photos, verbose=0)
+    assert found == pytest.approx(again["lesion_map"], abs=1e-6)
+
+
+def test_the_lesion_map_turns_with_the_photo(classifier, calibration, photos):
+    outputs = served(classifier, calibration, views=4, with_features=True).predict(photos, verbose=0)
+    made = made_map([outputs[f"features_{index}"] for index in range(3)])
+    kernels = tuple(
+        kernel.mean(axis=(0, 1), keepdims=True) for kernel in made.kernels
+    )  # no upright of its own
+    model = served(classifier, calibration, views=4, lesion_map=type(made)(kernels, made.bias, made.out, 0.2))
+    straight = model.predict(photos, verbose=0)["lesion_map"]
+    turned = model.predict(np.ascontiguousarray(np.rot90(photos, 1, (1, 2))), verbose=0)["lesion_map"]
+    assert np.rot90(turned, -1, (1, 2)) == pytest.approx(straight, abs=1e-3)

@@ -1,5 +1,6 @@
 import itertools
 
+import numpy as np
 import pytest
 
 from webapp.answer.assessment import VERDICTS, Answers, Outcome, Reason, assess, find_reasons
@@ -93,6 +94,32 @@ def test_every_reason_is_collected(
 ) -> None:
     prediction = Prediction(0.5, unfamiliarity=unfamiliarity)
     assert find_reasons(size, side, prediction, Gate(limit)) == reasons
+
+
+def shown(*spots: tuple[int, float]) -> Prediction:
+    """A map with spots of so many places and such a chance, side by side."""
+    lesion_map = np.full((24, 24), 0.02, np.float32)
+    for column, (places, chance) in enumerate(spots):
+        lesion_map[:places, 3 * column] = chance
+    return Prediction(0.01, lesion_map=lesion_map)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reasons"),
+    [
+        (shown((12, 0.99)), ()),
+        (shown((12, 0.99), (5, 0.99)), ()),
+        (shown((12, 0.99), (10, 0.9)), ()),
+        (shown((12, 0.99), (10, 0.99)), (Reason.SEVERAL_SPOTS,)),
+        (shown((7, 0.99), (4, 0.99), (4, 0.99)), (Reason.SEVERAL_SPOTS,)),
+        (shown((12, 0.2)), (Reason.NO_SINGLE_SPOT,)),
+        (shown(), (Reason.NO_SINGLE_SPOT,)),
+        (Prediction(0.01), ()),
+    ],
+)
+def test_no_spot_or_several_are_refused(prediction: Prediction, reasons: tuple[Reason, ...]) -> None:
+    assert find_reasons((600, 450), 450, prediction, Gate(beside=0.4, sureness=0.3)) == reasons
+    assert find_reasons((600, 450), 450, prediction, Gate()) == ()
 
 
 @pytest.mark.parametrize(

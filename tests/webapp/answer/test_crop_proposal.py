@@ -3,70 +3,80 @@ import pytest
 from PIL import Image
 
 from tests.fakes import FixedPredictor
-from webapp.answer.crop_proposal import LEAST, box_of, propose_box
+from webapp.answer.crop_proposal import CLOSER, LEAST, MARGIN, propose_box
 from webapp.model.predictor import Prediction
-from webapp.photo.imaging import Box, Photo, centre_square
+from webapp.photo.imaging import Box, Photo, model_input
+
+CELLS = 24
 
 
-def prediction(*places: tuple[int, int]) -> Prediction:
-    lesion_map = np.full((6, 6), 0.1, np.float32)
-    for row, column in places:
-        lesion_map[row, column] = 0.9
-    return Prediction(0.5, lesion_map=lesion_map)
+class DarkSpots(FixedPredictor):
+    """Sees a lesion where it is dark, and remembers where it looked."""
+
+    def __init__(self) -> None:
+        super().__init__(Prediction(0.5))
+        self.looked: list[Box | None] = []
+
+    def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
+        self.looked.append(box)
+        darkness = 1 - model_input(image, CELLS, box).mean(axis=2) / 255
+        return Prediction(0.5, lesion_map=darkness.astype(np.float32))
 
 
-@pytest.mark.parametrize("nothing", [Prediction(0.5), prediction()])
-def test_nothing_is_proposed_where_no_spot_was_found(nothing: Prediction) -> None:
-    assert box_of(nothing) is None
-    photo = Photo(Image.new("RGB", (600, 450)), "JPEG", (1200, 900))
-    assert propose_box(FixedPredictor(nothing), photo) == centre_square(1200, 900)
+def photo(size: tuple[int, int], *spots: Box, scaled: int = 1) -> Photo:
+    """A white photo with black spots, all in pixels as it was sent, of which every ``scaled``-th is kept."""
+    image = Image.new("RGB", size, "white")
+    for left, upper, right, lower in spots:
+        image.paste("black", (round(left), round(upper), round(right), round(lower)))
+    return Photo(image.resize((size[0] // scaled, size[1] // scaled)), "JPEG", size)
 
 
-def test_a_small_spot_is_in_the_middle_of_the_least_box() -> None:
-    box = box_of(prediction((2, 3)))
-    assert box == pytest.approx(
-        (3.5 / 6 - LEAST / 2, 2.5 / 6 - LEAST / 2, 3.5 / 6 + LEAST / 2, 2.5 / 6 + LEAST / 2)
-    )
+@pytest.mark.parametrize("nothing", [None, np.full((6, 6), 0.1, np.float32)])
+def test_nothing_is_proposed_where_no_spot_was_found(nothing: np.ndarray | None) -> None:
+    predictor = FixedPredictor(Prediction(0.5, lesion_map=nothing))
+    assert propose_box(predictor, photo((1200, 900))) is None
 
 
-def test_a_larger_spot_has_some_skin_around_it() -> None:
-    left, upper, right, lower = box_of(prediction(*((row, column) for row in (2, 3, 4) for column in (1, 2))))
-    assert (right - left, lower - upper) == pytest.approx((0.65, 0.65))
-    assert (upper + lower) / 2 == pytest.approx(3.5 / 6)
-
-
-def test_a_spot_at_the_edge_gets_a_box_inside_the_photo() -> None:
-    left, upper, right, lower = box_of(prediction((0, 5), (1, 5)))
-    assert (upper, right) == (0, 1)
-    assert right - left == pytest.approx(lower - upper)
+@pytest.mark.parametrize("size", [(600, 450), (1500, 2000), (400, 1600)])
+@pytest.mark.parametrize("place", [(0.1, 0.1), (0.5, 0.5), (0.8, 0.3), (0.97, 0.97)])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.8])
+def test_the_proposal_is_a_square_inside_the_photo_with_the_spot_and_some_skin(
+    size: tuple[int, int], place: tuple[float, float], share: float
+) -> None:
+    side = share * min(size)
+    left, upper = (min(at * whole, whole - side) for at, whole in zip(place, size, strict=True))
+    found = propose_box(DarkSpots(), photo(size, (left, upper, left + side, upper + side)))
+    assert found is not None
+    x0, y0, x1, y1 = found
+    assert x1 - x0 == pytest.approx(y1 - y0)
+    assert x0 >= 0 and y0 >= 0 and x1 <= size[0] + 1e-6 and y1 <= size[1] + 1e-6
+    step = CLOSER * side / CELLS
+    assert x0 <= left + step and y0 <= upper + step
+    assert x1 >= left + side - step and y1 >= upper + side - step
+    wanted = max((1 + 2 * MARGIN) * side, LEAST)
+    assert x1 - x0 == pytest.approx(min(wanted, *size), rel=0.35)
 
 
 def test_another_spot_elsewhere_does_not_widen_the_box() -> None:
-    alone = prediction((4, 1))
-    beside = prediction((4, 1), (0, 5))
-    beside.lesion_map[4, 1] = 0.95
-    assert box_of(alone) == box_of(beside)
+    spot, smaller = (100, 100, 200, 200), (450, 350, 500, 400)
+    alone, beside = (
+        propose_box(DarkSpots(), photo((600, 450), *each)) for each in ((spot,), (spot, smaller))
+    )
+    assert alone == pytest.approx(beside, abs=5)
 
 
-@pytest.mark.parametrize("size", [(600, 450), (3000, 4000), (100, 400)])
-@pytest.mark.parametrize("place", [(0, 0), (2, 4), (5, 5)])
-def test_the_proposal_is_a_square_inside_the_photo_that_holds_the_place(
-    size: tuple[int, int], place: tuple[int, int]
-) -> None:
-    photo = Photo(Image.new("RGB", size), "JPEG", size)
-    left, upper, right, lower = propose_box(FixedPredictor(prediction(place)), photo)
-    assert right - left == pytest.approx(lower - upper)
-    assert 0 <= left and right <= size[0] + 1e-6 and 0 <= upper and lower <= size[1] + 1e-6
-    middle = (place[1] + 0.5) / 6 * size[0], (place[0] + 0.5) / 6 * size[1]
-    assert left <= middle[0] <= right and upper <= middle[1] <= lower
+def test_a_large_spot_is_looked_at_once() -> None:
+    predictor = DarkSpots()
+    found = propose_box(predictor, photo((600, 450), (150, 80, 450, 380)))
+    assert len(predictor.looked) == 1 and found is not None
+    assert found[0] <= 150 and found[2] >= 450
 
 
-def test_the_network_looks_at_the_whole_photo() -> None:
-    class Looking(FixedPredictor):
-        def predict(self, image: Image.Image, box: Box | None = None) -> Prediction:
-            self.box = box
-            return self.prediction
-
-    predictor = Looking(prediction((1, 1)))
-    propose_box(predictor, Photo(Image.new("RGB", (640, 480)), "JPEG", (1280, 960)))
-    assert predictor.box == (0, 0, 640, 480)
+def test_the_network_looks_at_the_whole_photo_and_then_closer() -> None:
+    predictor = DarkSpots()
+    found = propose_box(predictor, photo((1200, 900), (200, 200, 320, 320), scaled=2))
+    first, second = predictor.looked
+    assert first == (0, 0, 600, 450)
+    assert second is not None and found is not None
+    assert second[2] - second[0] == pytest.approx(CLOSER * 120 / 2, rel=0.4)
+    assert found[0] < 200 < 320 < found[2], "in pixels as it was sent"

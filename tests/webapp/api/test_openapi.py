@@ -1,7 +1,10 @@
 """The description of the API, held against the API itself by schemathesis."""
 
 import json
+import re
 from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
 from io import BytesIO
 from typing import Any
 
@@ -21,7 +24,10 @@ from tests.conftest import AppMaker
 from tests.fakes import FixedPredictor, made_prediction
 from tests.rendered import render_lesion_jpeg
 from webapp import create_app
+from webapp.answer.assessment import Caution, Outcome, Reason, Urgency
+from webapp.answer.details import Sex, Site
 from webapp.answer.record import COLUMNS
+from webapp.api.openapi import FIELDS, RECORD
 from webapp.api.question import MAX_PHOTOS
 from webapp.config import Settings
 
@@ -120,11 +126,28 @@ def test_the_description_knows_every_field(client: FlaskClient) -> None:
     assert document["openapi"].startswith("3.1")
     record = document["components"]["schemas"]["Record"]
     assert record["required"] == list(COLUMNS)
-    assert list(record["properties"]) == [*COLUMNS, "heat_map"]
+    assert list(record["properties"]) == [*COLUMNS, "box", "heat_map"]
     operation = document["paths"]["/api/v1/predict"]["post"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["properties"]["photo"]["maxItems"] == MAX_PHOTOS
     assert document["servers"] == [{"url": "http://localhost"}]
+
+
+@pytest.mark.parametrize(
+    ("texts", "name", "values"),
+    [
+        (RECORD, "outcome", Outcome),
+        (RECORD, "reasons", Reason),
+        (RECORD, "cautions", Caution),
+        (RECORD, "urgency", Urgency),
+        (FIELDS, "sex", Sex),
+        (FIELDS, "site", Site),
+    ],
+)
+def test_every_value_stands_in_the_words_for_its_field(
+    texts: Mapping[str, str], name: str, values: type[StrEnum]
+) -> None:
+    assert {value for value in values if not re.search(rf"\b{value}\b", texts[name])} == set()
 
 
 def test_a_key_is_described_where_one_is_asked_for(make_app: AppMaker, client: FlaskClient) -> None:

@@ -1,7 +1,9 @@
 import base64
+import dataclasses
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
@@ -207,6 +209,28 @@ def test_a_box_is_cut_out(make_app: AppMaker, photo: bytes) -> None:
 def test_a_wrong_box_is_refused(client: FlaskClient, photo: bytes, box: Any, status: int, code: str) -> None:
     response = send_several(client, photo, box=box)
     assert (response.status_code, problem(response)["code"]) == (status, code)
+
+
+def test_auto_looks_where_the_spot_is_and_says_where_that_was(make_app: AppMaker, photo: bytes) -> None:
+    lesion_map = np.full((24, 24), 0.1, np.float32)
+    lesion_map[4:8, 10:14] = 0.9
+    predictor = FixedPredictor(dataclasses.replace(made_prediction(0.01), lesion_map=lesion_map))
+    client = make_app(predictor).test_client()
+    record = send_several(client, photo, box="auto").get_json()
+    left, upper, right, lower = record["box"]
+    assert 0 <= left < right <= 600 and 0 <= upper < lower <= 450
+    assert right - left == pytest.approx(lower - upper) and right - left < 450
+    assert predictor.seen[1] == pytest.approx(record["box"]), "the answer is about this part"
+    assert record["cautions"] == ["small_spot"], "nobody has framed it"
+    both = send_several(client, photo, photo, box=["auto", "0,0,450,450"]).get_json()["records"]
+    assert both[0]["box"] == record["box"] and "box" not in both[1]
+    assert both[1]["outcome"] == "no_signs"
+
+
+def test_auto_looks_at_the_middle_where_no_spot_is_found(make_app: AppMaker, photo: bytes) -> None:
+    predictor = FixedPredictor(made_prediction(0.01))
+    record = send_several(make_app(predictor).test_client(), photo, box="auto").get_json()
+    assert record["box"] is None and predictor.seen[1] is None
 
 
 @pytest.mark.parametrize("field", ["changed", "symptoms", "different"])

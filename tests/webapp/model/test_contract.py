@@ -229,3 +229,13 @@ def test_an_unusual_photo_needs_an_output_that_measures_it() -> None:
 def test_a_limit_of_melanoma_that_is_no_chance_is_refused(melanoma: float) -> None:
     with pytest.raises(ContractError, match="melanoma"):
         parse_contract(changed("thresholds.phone.melanoma", melanoma))
+
+
+@pytest.mark.parametrize("limit", ["beside", "sureness"])
+def test_how_many_spots_there_may_be_needs_a_map_of_them(limit: str) -> None:
+    contract = changed(f"gate.{limit}", 0.4)
+    assert getattr(parse_contract(contract).gate, limit) == 0.4
+    assert getattr(parse_contract(CONTRACT).gate, limit) is None
+    del contract["outputs"]["lesion_map"]
+    with pytest.raises(ContractError, match="map"):
+        parse_contract(contract)

@@ -69,7 +69,9 @@ def in_srgb(stored: Image.Image, space: str) -> Image.Image:
 
 
 @pytest.mark.parametrize("kind", ["dermoscopy", "phone"])
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(
+    "space", [name if name == "Display P3" else pytest.param(name, marks=pytest.mark.slow) for name in SPACES]
+)
 def test_a_profile_changes_no_answer(predictor: Predictor, space: str, kind: Any) -> None:
     moved = []
     for seed in range(4):

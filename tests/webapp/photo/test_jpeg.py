@@ -1,6 +1,7 @@
 """Damage that a JPEG decoder smooths over, and what looks like it and is none."""
 
 import random
+from functools import cache
 from typing import Final
 
 import pytest
@@ -23,6 +24,7 @@ KINDS: Final = {
 }
 
 
+@cache
 def jpeg(kind: str, quality: int = 90) -> bytes:
     image = PHOTO.convert("L") if kind == "grey" else PHOTO
     return to_bytes(image, "JPEG", quality=quality, **KINDS[kind])

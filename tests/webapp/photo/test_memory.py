@@ -91,7 +91,9 @@ LARGEST: Final[dict[str, tuple[float, Callable[[float], bytes]]]] = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("kind", LARGEST)
+@pytest.mark.parametrize(
+    "kind", [kind if kind == "JPEG" else pytest.param(kind, marks=pytest.mark.slow) for kind in LARGEST]
+)
 def test_the_largest_of_each_kind_fits(kind: str, tmp_path: Path) -> None:
     most, make = LARGEST[kind]
     data = make(most)

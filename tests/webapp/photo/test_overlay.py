@@ -19,7 +19,7 @@ def opened(picture: Picture) -> Image.Image:
 
 
 def test_a_large_photo_is_scaled_down_in_its_own_aspect() -> None:
-    shown = opened(shown_photo(render_lesion(1, 1800, 1200)))
+    shown = opened(shown_photo(render_lesion(1, 180, 120).resize((1800, 1200))))
     assert shown.format == "JPEG"
     assert shown.size == (SHOWN_SIDE, 597)
 

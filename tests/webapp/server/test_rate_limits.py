@@ -103,6 +103,12 @@ def test_a_household_counts_once_in_ipv6(limited: MakeLimited, photo: bytes) -> 
     assert [send(client, photo, address) for address in addresses] == [200, 200, 429, 200]
 
 
+def test_a_neighbouring_household_in_ipv6_has_a_count_of_its_own(limited: MakeLimited, photo: bytes) -> None:
+    client = limited()
+    addresses = ("2001:db8:0:2::1", "2001:db8:0:3::1", "2001:db8:0:3::1", "fd00::1")
+    assert [send(client, photo, address) for address in addresses] == [200] * 4
+
+
 def test_ipv4_counts_each_address_however_it_is_written(limited: MakeLimited, photo: bytes) -> None:
     client = limited()
     addresses = ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1:50123", "::ffff:192.0.2.2", "192.0.2.2:55")
@@ -126,7 +132,7 @@ def test_behind_a_proxy_visitors_are_told_apart(limited: MakeLimited, photo: byt
 def redis_server(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     executable = shutil.which("redis-server")
     if executable is None:
-        leave_out("needs a Redis server, for example from Debian's package redis-server")
+        leave_out("a Redis server (for example Debian's package redis-server)")
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder))
     process = subprocess.Popen((executable, *options), stdout=subprocess.DEVNULL)
     try:

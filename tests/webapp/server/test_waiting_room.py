@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 from PIL import Image
+from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.test import TestResponse
 
 from tests.conftest import AppMaker, multipart
 from tests.fakes import FixedPredictor, made_prediction
 from webapp.model.predictor import INTERPRETERS, Prediction
 from webapp.photo.imaging import Box
-from webapp.server.waiting_room import RETRY_AFTER
+from webapp.server.waiting_room import RETRY_AFTER, WaitingRoom
 
 
 class SlowPredictor(FixedPredictor):
@@ -119,3 +120,14 @@ def test_whoever_fails_makes_room_too(app: Flask, predictor: SlowPredictor, phot
     assert {send(app, photo).status_code for _ in range(7)} == {500}
     predictor.prediction = prediction
     assert send(app, photo).status_code == 200
+
+
+def test_as_many_are_let_in_after_a_visit_as_before() -> None:
+    room = WaitingRoom(waiting=0, working=2)
+    for _ in range(3):
+        for _ in range(2):
+            room.enter()
+        with pytest.raises(ServiceUnavailable):
+            room.enter()
+        for _ in range(2):
+            room.leave()

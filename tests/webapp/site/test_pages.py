@@ -213,6 +213,28 @@ def test_red_never_says_that_most_were_cancer_where_they_were_not(make_app: AppM
         assert words(page.select_one(".lead")) == said
 
 
+@pytest.mark.parametrize(
+    ("spots", "sentence"),
+    [(0, "We see no single spot"), (2, "This looks like more than one spot")],
+)
+def test_no_spot_or_several_are_not_judged_and_the_remedy_is_the_frame(
+    make_app: AppMaker, photo: bytes, spots: int, sentence: str
+) -> None:
+    lesion_map = np.full((24, 24), 0.1, np.float32)
+    for column in range(spots):
+        lesion_map[4:10, 4 + 10 * column : 9 + 10 * column] = 0.99
+    gate = Gate(unfamiliarity=10.0, beside=0.4, sureness=0.5)
+    bundle = dataclasses.replace(
+        made_bundle(), contract=dataclasses.replace(made_bundle().contract, gate=gate)
+    )
+    prediction = dataclasses.replace(PREDICTIONS[Outcome.SIGNS], lesion_map=lesion_map)
+    page = send(make_app(FixedPredictor(prediction, bundle)).test_client(), photo)
+    assert words(page.h1).startswith(VERDICTS[Outcome.CANNOT_JUDGE])
+    text = words(page.main)
+    assert sentence in text and "put the frame around one spot" in text
+    assert "Looks like a spot on skin" not in text
+
+
 def test_a_spot_that_somebody_framed_may_be_small(make_app: AppMaker, photo: bytes) -> None:
     small = dataclasses.replace(PREDICTIONS[Outcome.NO_SIGNS], lesion_map=SMALL)
     client = make_app(FixedPredictor(small)).test_client()

@@ -1,0 +1,92 @@
+"""The spots that the network's map shows: how many there are, where, and how much they cover."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+LESION: Final = 0.5
+"""From this chance on a place of the map counts as lesion."""
+SURE: Final = 0.98
+"""A further spot counts from this peak on: hairs and the rim of a lesion make fainter ones."""
+LEAST_AREA: Final = 0.006
+"""Of the square, that a further spot covers: three of the 576 places of a map are noise."""
+REACH: Final = 0.085
+"""Of the map's side: parts that are no further apart are one spot. A lesion may pale in between."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spot:
+    """A part of the map that hangs together, or nearly so.
+
+    Attributes:
+        places: ``bool (height, width)``.
+        weight: The sum of the chances in it: large and sure ones weigh most.
+        peak: The highest of them.
+    """
+
+    places: np.ndarray
+    weight: float
+    peak: float
+
+    @property
+    def area(self) -> float:
+        """Which share (0–1) of the square it covers."""
+        return float(self.places.mean())
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, upper, right and lower edge as shares (0–1) of the square."""
+        height, width = self.places.shape
+        rows, columns = np.nonzero(self.places)
+        return (
+            float(columns.min() / width),
+            float(rows.min() / height),
+            float((columns.max() + 1) / width),
+            float((rows.max() + 1) / height),
+        )
+
+
+def spots_of(lesion_map: np.ndarray) -> tuple[Spot, ...]:
+    """Finds the spots of a map, those that weigh most first.
+
+    Args:
+        lesion_map: ``float (height, width)``, 0–1, as :class:`webapp.model.predictor.Prediction` has it.
+    """
+    left, found = lesion_map >= LESION, []
+    while left.any():
+        places = _around(left, int(np.argmax(np.where(left, lesion_map, -1))))
+        left = left & ~places
+        chances = lesion_map[places]
+        found.append(Spot(places, float(chances.sum()), float(chances.max())))
+    return tuple(sorted(found, key=lambda spot: -spot.weight))
+
+
+def beside(lesion_map: np.ndarray) -> float:
+    """Returns which share (0–1) of what looks like lesion is further spots beyond doubt: 0 for a single one,
+    0.5 for two alike, more for many."""
+    found = spots_of(lesion_map)
+    further = [spot.weight for spot in found if spot.peak >= SURE and spot.area >= LEAST_AREA][1:]
+    return sum(further) / sum(spot.weight for spot in found) if further else 0.0
+
+
+def sureness(lesion_map: np.ndarray) -> float:
+    """Returns the chance (0–1) of being lesion where it is highest: low where there is no spot at all."""
+    return float(lesion_map.max())
+
+
+def _around(mask: np.ndarray, start: int) -> np.ndarray:
+    """Returns the part of a ``bool (height, width)`` mask that hangs together with one of its places."""
+    part = np.zeros_like(mask)
+    part.flat[start] = True
+    steps = max(1, int(REACH * max(mask.shape)))
+    while True:
+        grown = part
+        for _ in range(steps):
+            padded = np.pad(grown, 1)
+            grown = padded[2:] | padded[1:-1] | padded[:-2]
+            grown = grown[:, 2:] | grown[:, 1:-1] | grown[:, :-2]
+        grown = grown & mask
+        if (grown == part).all():
+            return part
+        part = grown
