@@ -1,4 +1,4 @@
-"""A stretch of bad network between Chromium and the app: it holds, breaks or answers what a form sends."""
+"""A stretch of bad network between Chromium and the app: it holds or answers what a form sends."""
 
 import http.client
 import http.server
@@ -7,9 +7,9 @@ import threading
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-Way = Literal["through", "never answered", "hardly read", "cut off"] | int
-"""What becomes of a form: it is let through; it is read, and nobody answers; hardly any of it is read; the
-connection breaks in its middle; or it gets an answer of this status, and no page with it if that is 204."""
+Way = Literal["through", "never answered", "hardly read"] | int
+"""What becomes of a form: it is let through; it is read, and nobody answers; hardly any of it is
+read; or it gets an answer of this status."""
 
 OWN_HEADERS: Final = {"connection", "transfer-encoding", "content-length", "date", "server"}
 SOCKET_BUFFER: Final = 4096  # bytes that are taken in before anybody reads them: less than any photo
@@ -64,13 +64,10 @@ class _Connection(http.server.BaseHTTPRequestHandler):
         return int(self.headers.get("Content-Length", 0))
 
     def _stall(self, way: Way) -> None:
-        self.rfile.read(HARDLY if way in ("hardly read", "cut off") else self._length)
+        self.rfile.read(HARDLY if way == "hardly read" else self._length)
         self.server.came.set()
-        if way == "cut off":
-            reset = b"\1\0\0\0\0\0\0\0"  # linger for 0 seconds: the other side is told that it broke
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-        elif isinstance(way, int):
-            self._answer(way, [("Content-Type", "text/html")], b"" if way == 204 else b"<h1>Later</h1>")
+        if isinstance(way, int):
+            self._answer(way, [("Content-Type", "text/html")], b"<h1>Later</h1>")
         else:
             self.server.let_go.wait(LONGEST)
 
@@ -88,7 +85,6 @@ class _Connection(http.server.BaseHTTPRequestHandler):
         for name, value in headers:
             if name.lower() not in OWN_HEADERS:
                 self.send_header(name, value)
-        if status != 204:
-            self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
