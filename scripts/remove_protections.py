@@ -85,7 +85,7 @@ PROTECTIONS: Final = (
     Protection(
         "files of a million parts",
         "webapp/photo/imaging.py",
-        "containers.is_hostile_png(data):",
+        "png.is_hostile(data):",
         "False:",
         "tests/webapp/photo/test_imaging.py",
     ),

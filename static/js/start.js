@@ -199,7 +199,7 @@ function showWorking(working) {
   if (working === Boolean(button.ariaDisabled)) return;
   zone.classList.toggle("is-working", working);
   zone.querySelector(".working").hidden = !working;
-  zone.querySelector("[role=status]").textContent = working ? zone.dataset.working : zone.dataset.stopped;
+  zone.querySelector(":scope > [role=status]").textContent = working ? zone.dataset.working : zone.dataset.stopped;
   button.textContent = working ? button.dataset.working : button.dataset.idle;
   button.ariaDisabled = working ? "true" : null;
 }

@@ -15,7 +15,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageFile
 
-from webapp.photo import colour, containers
+from webapp.photo import coded_items, colour, iso, png, webp
 from webapp.photo.colour import Convert
 from webapp.photo.jpeg import BrokenJpeg, Jpeg, TooManyParts, decode_jpeg, read_parts
 from webapp.photo.limits import MAX_PIXELS
@@ -174,13 +174,16 @@ class _Source:
 def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
     structure = _looked_through(data, max_pixels)
     try:
-        opened = Image.open(io.BytesIO(data), formats=FORMATS)
+        readable = png.bare(data) if data.startswith(png.SIGNATURE) else data
+        opened = Image.open(io.BytesIO(readable), formats=FORMATS)
     except Exception as error:  # Pillow's plugins raise far more than OSError on hostile files
+        if webp.read(data) or coded_items.is_broken(data):
+            raise DamagedImage("the file is damaged or cut off") from error
         raise UnsupportedFormat("not a JPEG, PNG, WebP, HEIC or AVIF image") from error
     with opened:
         _check_size(opened.size, max_pixels)
         # Phones' portrait and HDR photos are MPO or multi-image HEIC: ordinary photos, not animations.
-        if opened.format in ("PNG", "WEBP", "AVIF") and getattr(opened, "is_animated", False):
+        if opened.format in ("WEBP", "AVIF") and getattr(opened, "is_animated", False):
             raise AnimatedImage("an animation, not a photo")
         source = _SOURCES[str(opened.format)](opened, data, structure)
         size = source.size[::-1] if source.orientation >= 5 else source.size
@@ -212,14 +215,17 @@ def _looked_through(data: bytes, max_pixels: int) -> Jpeg:
             return read_parts(data)
         except TooManyParts as error:
             raise DamagedImage("far more parts than a photo has") from error
-    if data.startswith(containers.PNG_SIGNATURE) and containers.is_hostile_png(data):
-        raise DamagedImage("far more parts than a photo has")
-    if webp := containers.read_webp(data):
-        if webp.animated:
+    if data.startswith(png.SIGNATURE):
+        if png.is_hostile(data):
+            raise DamagedImage("far more parts than a photo has")
+        if png.is_animated(data):
             raise AnimatedImage("an animation, not a photo")
-        _check_size(webp.size, max_pixels)
-        if WEBP_BYTES * webp.size[0] * webp.size[1] > _budget.most:
-            raise TooManyPixelsOfFormat(f"{webp.size[0]} × {webp.size[1]} pixels as WebP")
+    if head := webp.read(data):
+        if head.animated:
+            raise AnimatedImage("an animation, not a photo")
+        _check_size(head.size, max_pixels)
+        if WEBP_BYTES * head.size[0] * head.size[1] > _budget.most:
+            raise TooManyPixelsOfFormat(f"{head.size[0]} × {head.size[1]} pixels as WebP")
     return Jpeg()
 
 
@@ -288,7 +294,12 @@ def _eight_bit(image: Image.Image, keep: bool = False) -> Image.Image:
     """Brings every colour mode to L, RGB or RGBA; with ``keep`` CMYK stays what it is."""
     if image.mode.startswith("I"):
         # 16-bit grey; Pillow's own convert("RGB") would clip everything above 255 to white.
-        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+        values, transparent = np.asarray(image), image.info.get("transparency")
+        grey = Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8))
+        if transparent is None:
+            return grey
+        alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+        return Image.merge("LA", (grey, alpha)).convert("RGBA")
     if keep and image.mode == "CMYK":
         return image
     mode = "RGBA" if image.has_transparency_data else "RGB"
@@ -318,7 +329,7 @@ def _profile_converter(opened: ImageFile.ImageFile) -> Convert | None:
 
 
 def _numbers_converter(properties: dict[bytes, list[bytes]]) -> Convert | None:
-    if (numbers := containers.nclx(properties)) is None:
+    if (numbers := iso.nclx(properties)) is None:
         return None
     colours = colour.from_numbers(*numbers, video=True)
     return colour.converter(colours) if colours else None
@@ -358,12 +369,19 @@ def _jpeg(opened: ImageFile.ImageFile, data: bytes, parts: Jpeg) -> _Source:
 
 
 def _png(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
-    heads = containers.png_heads(data)
+    heads = png.heads(data)
+    if (transparent := png.transparent(heads)) is not None:
+        opened.info["transparency"] = transparent
+
+    def open_rows(factor: int) -> tuple[int, Rows]:
+        png.check(data)
+        return factor, _loaded(opened)
+
     return _Source(
         "PNG",
         opened.size,
         lambda factor: int(PNG_BYTES * _pixels(opened.size)),
-        lambda factor: (factor, _loaded(opened)),
+        open_rows,
         read_orientation(heads.get(b"eXIf")),
         _png_converter(opened, heads),
     )
@@ -375,7 +393,7 @@ def _png_converter(opened: ImageFile.ImageFile, heads: dict[bytes, bytes]) -> Co
     if len(numbers) == 4 and numbers[2:] == b"\0\1":
         if colours := colour.from_numbers(numbers[0], numbers[1], video=False):
             return colour.converter(colours)
-    if convert := _profile_converter(opened):
+    if (profile := png.profile(heads)) and (convert := colour.from_profile(profile, _model(opened.mode))):
         return convert
     if b"sRGB" in heads or b"gAMA" not in heads:
         return None
@@ -384,25 +402,34 @@ def _png_converter(opened: ImageFile.ImageFile, heads: dict[bytes, bytes]) -> Co
 
 
 def _webp(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
+    def open_rows(factor: int) -> tuple[int, Rows]:
+        webp.check(data)
+        return factor, _loaded(opened)
+
     return _Source(
         "WEBP",
         opened.size,
         lambda factor: int(WEBP_BYTES * _pixels(opened.size)),
-        lambda factor: (factor, _loaded(opened)),
+        open_rows,
         convert=_profile_converter(opened),
     )
 
 
 def _avif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
-    properties = containers.iso_properties(data)
-    coded = containers.read_av1(properties)
+    properties = iso.properties(data)
+    coded = iso.read_av1(properties)
     samples = coded.samples * (1 if coded.bits == 8 else 2)
+
+    def open_rows(factor: int) -> tuple[int, Rows]:
+        coded_items.check(data)
+        return factor, _loaded(opened)
+
     return _Source(
         "AVIF",
-        containers.clean_size(properties, opened.size),
+        iso.clean_size(properties, opened.size),
         lambda factor: int((AVIF_BYTES + samples) * _pixels(opened.size)),
-        lambda factor: (factor, _loaded(opened)),
-        containers.av1_orientation(properties),
+        open_rows,
+        iso.av1_orientation(properties),
         _profile_converter(opened) or _numbers_converter(properties),
     )
 
@@ -416,6 +443,7 @@ def _heif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
     """The decoder turns and crops it. Not through Pillow, which would copy the whole picture meanwhile."""
 
     def open_rows(factor: int) -> tuple[int, Rows]:
+        coded_items.check(data)
         file = pillow_heif.open_heif(io.BytesIO(data), remove_stride=False)
         frame = file[file.primary_index]
         pixels, stride = frame.data, frame.stride
@@ -433,7 +461,7 @@ def _heif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
         opened.size,
         lambda factor: int(_heif_bytes(opened) * _pixels(opened.size)),
         open_rows,
-        convert=_profile_converter(opened) or _numbers_converter(containers.iso_properties(data)),
+        convert=_profile_converter(opened) or _numbers_converter(iso.properties(data)),
     )
 
 

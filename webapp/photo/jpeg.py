@@ -15,9 +15,11 @@ import simplejpeg
 MAX_SEGMENTS: Final = 1_000  # a phone's photo has 20; a depth map in XMP adds 200
 MAX_SCANS: Final = 64  # progressive photos have about 10
 
-_START, _END, _SCAN, _TABLES, _APP1 = 0xD8, 0xD9, 0xDA, 0xC4, 0xE1
+_START, _END, _SCAN, _TABLES, _APP0, _APP1 = 0xD8, 0xD9, 0xDA, 0xC4, 0xE0, 0xE1
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ARITHMETIC: Final = range(0xC9, 0xD0)
+_NEEDED: Final = _FRAMES | {_APP0, _TABLES, _SCAN, 0xCC, 0xDB, 0xDD, 0xEE}
+"""Segments that pixels depend on: frame, scans, tables, restarts, and what the channels are (JFIF, Adobe)."""
 _NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in scan data, FF 00 and FF D0–D7 are none
 _EXTRANEOUS: Final = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 _ZEROS: Final = 8
@@ -70,6 +72,7 @@ class Jpeg:
         size: Width and height.
         end: Where the picture ends; ``None`` if it does not.
         exif: What stands in the first EXIF segment, without its name; ``None`` without one.
+        needed: Begin and end of each segment that the pixels depend on, with its marker.
     """
 
     frame: int = 0
@@ -79,6 +82,7 @@ class Jpeg:
     scans: tuple[Scan, ...] = field(default=(), repr=False)
     end: int | None = None
     exif: bytes | None = field(default=None, repr=False)
+    needed: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     @property
     def progressive(self) -> bool:
@@ -111,6 +115,7 @@ def read_parts(data: bytes) -> Jpeg:
     """
     found: dict[str, object] = {}
     scans: list[Scan] = []
+    needed: list[tuple[int, int]] = []
     tables: dict[int, int] = {}
     position = 2
     for _ in range(MAX_SEGMENTS):
@@ -121,14 +126,16 @@ def read_parts(data: bytes) -> Jpeg:
                 scans[-1] = _ended(scans[-1], position)
         marker = data[position : position + 2]
         if len(marker) < 2:
-            return Jpeg(scans=tuple(scans), **found)  # type: ignore[arg-type]
+            return Jpeg(scans=tuple(scans), needed=tuple(needed), **found)  # type: ignore[arg-type]
         if marker[0] != 0xFF or marker[1] in (0x00, 0x01, *range(0xD0, 0xD9), 0xFF):
             position += 1  # fill bytes and stray ones: decoders go over them one at a time, too
             continue
         if marker[1] == _END:
-            return Jpeg(scans=tuple(scans), end=position + 2, **found)  # type: ignore[arg-type]
+            return Jpeg(scans=tuple(scans), needed=tuple(needed), end=position + 2, **found)  # type: ignore[arg-type]
         length = max(2, int.from_bytes(data[position + 2 : position + 4]))
         content = data[position + 4 : position + 2 + length]
+        if marker[1] in _NEEDED:
+            needed.append((position, position + 2 + length))
         position += 2 + length
         if marker[1] == _SCAN:
             scans.append(_scan(content, position, tables))
@@ -228,15 +235,33 @@ def decode_jpeg(data: bytes, parts: Jpeg, factor: int) -> np.ndarray | None:
     return pixels
 
 
+def _bare(data: bytes, parts: Jpeg) -> bytes:
+    """Returns a JPEG of nothing but what its pixels depend on.
+
+    Of junk between segments, a broken profile or an unknown version of JFIF a decoder warns, too.
+    """
+    scans = {scan.begin: scan.end for scan in parts.scans}
+    pieces = [b"\xff\xd8"]
+    for begin, end in parts.needed:
+        piece = data[begin : scans.get(end, end)]
+        is_jfif = piece[1] == _APP0 and piece[4:9] == b"JFIF\0"
+        pieces.append(piece[:9] + b"\1\1" + piece[11:] if is_jfif else piece)
+    return b"".join([*pieces, b"\xff\xd9"])
+
+
 def _strictly_decoded(data: bytes, parts: Jpeg, factor: int) -> tuple[np.ndarray | None, int]:
     """Returns the pixels, if this decoder can be used, and how many bytes of filling stand before the end."""
     colours = {1: "GRAY", 3: "RGB", 4: "CMYK"}.get(len(parts.components))
     if parts.bits != 8 or colours is None:
         return None, 0
     width, height = parts.size
+    least = {"min_width": width // factor, "min_height": height // factor, "min_factor": factor}
     try:
-        least = {"min_width": width // factor, "min_height": height // factor, "min_factor": factor}
         return simplejpeg.decode_jpeg(data, colours, **least), 0
+    except ValueError:  # it may be of what no pixel depends on
+        bare = _bare(data, parts)
+    try:
+        return simplejpeg.decode_jpeg(bare, colours, **least), 0
     except ValueError as error:
         message = str(error)
     if (extraneous := _EXTRANEOUS.match(message)) and parts.end is not None:

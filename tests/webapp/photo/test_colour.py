@@ -17,7 +17,7 @@ from tests.rendered import render_lesion, to_bytes
 from webapp.config import Settings
 from webapp.model.predictor import Predictor, open_predictor
 from webapp.photo import colour
-from webapp.photo.imaging import PhotoError, decode
+from webapp.photo.imaging import decode
 
 PICTURE: Final = render_lesion(3, 300, 225)
 PIXELS: Final = np.asarray(PICTURE)
@@ -59,6 +59,15 @@ def test_an_embedded_profile_counts(file_format: str, space: str) -> None:
     assert off(with_profile(stored, file_format, profiles.rgb_profile(*SPACES[space]))) < 3
 
 
+def in_srgb(stored: Image.Image, space: str) -> Image.Image:
+    """What is stored in another space, converted with floats and rounded once."""
+    primaries, gamma, *white = SPACES[space]
+    values = np.asarray(stored) / 255
+    light = profiles.decoded_srgb(values) if gamma is None else values**gamma
+    matrix = np.linalg.inv(profiles.to_xyz(profiles.SRGB)) @ profiles.to_xyz(primaries, *white)
+    return picture(profiles.encoded_srgb(np.clip(light @ matrix.T, 0, 1)))
+
+
 @pytest.mark.parametrize("kind", ["dermoscopy", "phone"])
 @pytest.mark.parametrize(
     "space", [name if name == "Display P3" else pytest.param(name, marks=pytest.mark.slow) for name in SPACES]
@@ -69,9 +78,13 @@ def test_a_profile_changes_no_answer(predictor: Predictor, space: str, kind: Any
         original = render_lesion(seed, kind=kind)
         stored = picture(profiles.stored_as(np.asarray(original), *SPACES[space]))
         file = with_profile(stored, "PNG", profiles.rgb_profile(*SPACES[space]))
-        seen = predictor.predict(decode(file).image).malignancy
+        seen, exact = (
+            predictor.predict(image).malignancy for image in (decode(file).image, in_srgb(stored, space))
+        )
+        assert seen == pytest.approx(exact, abs=0.005), "the conversion"
         moved.append(abs(seen - predictor.predict(original).malignancy))
-    # Storing it with 8 bits rounds one value of ten, which alone moves one answer in doubt by 0.01.
+    # Storing it with 8 bits rounds one value of ten, which alone moves one answer in doubt by 0.01 (of 24
+    # photos in Display P3 the one in most doubt by 0.017, converted without any rounding).
     assert np.mean(moved) < 0.005 and max(moved) < 0.015
 
 
@@ -168,10 +181,8 @@ def test_of_a_pngs_ways_to_name_its_colours_the_first_counts() -> None:
     assert off(containers.in_png(adobe, gamma(1 / 2.2), chromaticities(profiles.ADOBE_RGB))) < 1
     linear = to_bytes(picture(profiles.decoded_srgb(PIXELS / 255)), "PNG")
     assert off(containers.in_png(linear, gamma(1.0))) < 3
-    for absurd in (gamma(0), gamma(1.0) + png_chunk(b"cHRM", bytes(32))):
+    for absurd in (gamma(0), png_chunk(b"gAMA"), gamma(1.0) + png_chunk(b"cHRM", bytes(32))):
         assert off(containers.in_png(to_bytes(PICTURE, "PNG"), absurd)) < 1
-    with pytest.raises(PhotoError):  # a chunk without its number is more than Pillow reads past
-        decode(containers.in_png(to_bytes(PICTURE, "PNG"), png_chunk(b"gAMA", b"")))
 
 
 @pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])

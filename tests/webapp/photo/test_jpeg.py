@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from tests.containers import jpeg_segment
 from tests.rendered import render_lesion, to_bytes
 from train.datasets.dataset import open_collection
 from webapp.photo.imaging import DamagedImage, decode
@@ -76,6 +77,14 @@ def test_a_progressive_photo_that_ends_between_two_scans_is_cut_off() -> None:
         decode(data[: scan.end])
 
 
+def test_an_odd_head_hides_no_damage() -> None:
+    """What a decoder complains of first is not all that is wrong."""
+    data = jpeg("baseline").replace(b"JFIF\0\1\1", b"JFIF\0\7\1", 1)
+    noise = random.Random(1).randbytes(3_000).replace(b"\xff", b"\0")
+    with pytest.raises(DamagedImage):
+        decode(data[: len(data) // 2] + noise + data[len(data) // 2 + len(noise) :])
+
+
 @pytest.mark.parametrize("quality", [5, 30, 60, 75, 85, 95, 100])
 @pytest.mark.parametrize("kind", KINDS)
 def test_whole_photos_are_none(kind: str, quality: int) -> None:
@@ -102,6 +111,9 @@ def test_oddities_of_cameras_are_none() -> None:
         "filled up with zeros": data[:-2] + bytes(300) + b"\xff\xd9",
         "filled up with ones": data[:-2] + b"\xff" * 300 + b"\xff\xd9",
         "a later version of JFIF": data.replace(b"JFIF\0\1\1", b"JFIF\0\7\1", 1),
+        "junk in its head": data[:20] + b"\0\1\2\3" + data[20:],
+        "a profile that is none": data[:2] + jpeg_segment(0xE2, b"ICC_PROFILE\0\7\3") + data[2:],
+        "a segment longer than it says": data[:2] + jpeg_segment(0xEF, b"odd") + b"odd" + data[2:],
         "a film behind it": data + bytes(5_000),
     }
     for name, file in odd.items():

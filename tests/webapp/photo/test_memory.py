@@ -1,5 +1,6 @@
 """No photo that is let in takes a worker more memory than the smallest dyno has."""
 
+import http.client
 import io
 import re
 import subprocess
@@ -7,22 +8,28 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pillow_heif
+import psutil
 import pytest
 from PIL import Image
 
+from tests.conftest import multipart
 from tests.hazards import claiming, png_of
 from tests.rendered import to_bytes
+from tests.serving import serving, wait_until_ready
 from webapp.photo import imaging
 from webapp.photo.imaging import TooManyPixels, TooManyPixelsOfFormat, decode
 from webapp.photo.jpeg import read_parts
 from webapp.photo.memory import DECODING_BYTES, Budget
 
 PEAK: Final = 320e6  # bytes, beside the 190 MB that a worker takes before
+DYNO_MEGABYTES: Final = 512  # of the smallest
 ROOT: Final = Path(__file__).parents[3]
 
 CODE: Final = """
@@ -165,3 +172,34 @@ def test_the_message_says_what_to_do() -> None:
     from webapp.answer.messages import PHOTO_MESSAGES
 
     assert re.search("JPEG", PHOTO_MESSAGES[TooManyPixelsOfFormat.code].sentence)
+
+
+def worker_megabytes(worker: psutil.Process) -> float:
+    """The most that a worker has ever had in its memory."""
+    status = Path(f"/proc/{worker.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024 / 1e6  # type: ignore[index]
+
+
+def send(port: int, photo: bytes) -> int:
+    body, content_type = multipart(photo)
+    connection = http.client.HTTPConnection("localhost", port, timeout=200)
+    with closing(connection):
+        connection.request("POST", "/api/v1/predict", body, {"Content-Type": content_type})
+        return connection.getresponse().status
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_two_of_the_largest_at_once_leave_a_worker_within_its_memory(tmp_path: Path) -> None:
+    """The app as it is deployed, one kind after the other: what an allocator keeps counts, too."""
+    peaks = {}
+    with serving(tmp_path / "log", WEB_CONCURRENCY="1") as server:
+        wait_until_ready(server)
+        (worker,) = psutil.Process(server.process.pid).children()
+        for kind, (most, make) in LARGEST.items():
+            photo = make(most)
+            with ThreadPoolExecutor(2) as pool:
+                assert list(pool.map(send, 2 * [server.port], 2 * [photo])) == [200, 200], kind
+            peaks[kind] = worker_megabytes(worker)
+        assert psutil.Process(server.process.pid).children() == [worker]
+    assert max(peaks.values()) < DYNO_MEGABYTES, peaks

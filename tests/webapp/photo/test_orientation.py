@@ -9,7 +9,7 @@ from PIL import Image
 from tests import containers
 from tests.containers import orientation
 from tests.hazards import png_chunk
-from tests.rendered import to_bytes
+from tests.rendered import render_lesion, to_bytes
 from webapp.photo.imaging import Box, decode
 from webapp.photo.orientation import TURNS, inverse, read_orientation, turned_box
 
@@ -119,3 +119,38 @@ def test_the_part_that_is_kept_of_a_very_large_photo_is_the_framed_one(
     assert seen.size == (40, 40) and np.asarray(seen).max() < 40
     around = np.asarray(photo.image)
     assert around[0].min() > 200 and around[:, 0].min() > 200
+
+
+PICTURE: Final = render_lesion(3, 240, 160)
+
+
+def assert_shows(data: bytes, expected: Image.Image) -> None:
+    seen = decode(data).image
+    assert seen.size == expected.size
+    assert np.abs(np.asarray(seen, float) - np.asarray(expected, float)).mean() < 2, "of 255"
+
+
+@pytest.mark.parametrize("quarters", range(4))
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_heic_is_turned_and_mirrored_as_it_says(quarters: int, axis: int | None) -> None:
+    """Chromium shows no HEIC: what is right stands in ISO/IEC 23008-12, 6.5.10 and 6.5.12."""
+    own = [containers.turned(quarters)] + ([] if axis is None else [containers.mirrored(axis)])
+    expected = PICTURE.rotate(90 * quarters, expand=True)
+    if axis is not None:
+        flips = Image.Transpose.FLIP_TOP_BOTTOM, Image.Transpose.FLIP_LEFT_RIGHT
+        expected = expected.transpose(flips[axis])
+    data = to_bytes(PICTURE, "HEIF", quality=95, chroma=444)
+    assert_shows(containers.with_properties(data, *own), expected)
+
+
+@pytest.mark.parametrize(
+    "part", [(40, 20, 140, 120), (0, 0, 140, 120), (100, 60, 240, 160), (41, 21, 140, 120)]
+)
+@pytest.mark.parametrize("quarters", [0, 1])
+def test_heic_is_cropped_as_it_says(part: tuple[int, int, int, int], quarters: int) -> None:
+    """A clean aperture: what lies outside was coded, but is no part of the photo."""
+    own = containers.cropped(PICTURE.size, part), containers.turned(quarters)
+    data = to_bytes(PICTURE, "HEIF", quality=95, chroma=444)
+    assert_shows(
+        containers.with_properties(data, *own), PICTURE.crop(part).rotate(90 * quarters, expand=True)
+    )

@@ -1,0 +1,51 @@
+"""However many channels and bits the samples have, it is the same picture; files that Chromium does not show
+(what it shows is in ``tests/browser/test_pixels.py``)."""
+
+import io
+from typing import Final
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from tests.rendered import render_lesion, to_bytes
+from webapp.photo.imaging import decode
+
+PICTURE: Final = render_lesion(3, 240, 160)
+GREY: Final = PICTURE.convert("L")
+ALPHA: Final = Image.linear_gradient("L").resize(PICTURE.size)
+
+
+def off(data: bytes, expected: Image.Image) -> float:
+    """Mean difference of what is judged, 0–255."""
+    difference = np.asarray(decode(data).image, float) - np.asarray(expected.convert("RGB"), float)
+    return float(np.abs(difference).mean())
+
+
+def deep_heic(image: Image.Image, **options: int) -> bytes:
+    samples = np.asarray(image).astype("<u2") * np.uint16(257)
+    mode = "L;16" if image.mode == "L" else "RGB;16"
+    stream = io.BytesIO()
+    pillow_heif.from_bytes(mode, image.size, samples.tobytes()).save(stream, quality=95, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("chroma", [420, 444])
+def test_heic_of_more_bits(bits: int, chroma: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pillow_heif.options, "SAVE_HDR_TO_12_BIT", bits == 12)
+    data = deep_heic(PICTURE, chroma=chroma)
+    assert pillow_heif.open_heif(io.BytesIO(data)).info["bit_depth"] == bits
+    assert off(data, PICTURE) < 2
+    assert off(deep_heic(GREY), GREY) < 2
+
+
+@pytest.mark.parametrize("file_format", ["HEIF", "AVIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("image", [PICTURE, GREY], ids=["colour", "grey"])
+def test_what_is_see_through_lies_on_white(file_format: str, image: Image.Image) -> None:
+    mode = "RGBA" if image.mode == "RGB" else "LA"
+    see_through = Image.merge(mode, (*image.split(), ALPHA))
+    on_white = Image.composite(image.convert("RGB"), Image.new("RGB", image.size, "white"), ALPHA)
+    assert off(to_bytes(see_through, file_format, quality=95), on_white) < 2
+    assert off(to_bytes(image, file_format, quality=95), image) < 2
