@@ -35,8 +35,8 @@ ACCEPT_DERMOSCOPY: Final = 0.995
 ACCEPT_PHONE: Final = 0.985
 ACCEPT_OTHER: Final = 0.985
 # Where on validation a photo stops being usual. Of other collections' melanomas that are told "no signs" the
-# head of the unusual finds two to three times as many as the distance among a twentieth of the photos at home,
-# so the distance has a say in the last hundredth alone.
+# head of the unusual finds two to three times as many as the distance among a twentieth of the photos at
+# home, so the distance has a say in the last hundredth alone.
 USUAL_OUTLIER: Final = 0.95
 USUAL_DISTANCE: Final = 0.99
 REFUSED_AT_LEAST: Final = 0.01
