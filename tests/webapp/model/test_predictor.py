@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes import CONTRACT, made_bundle
 from tests.rendered import render_lesion
+from tests.rounding import LARGEST
 from webapp.config import Settings
 from webapp.model.contract import ModelOutputs, parse_contract
 from webapp.model.labels import CLASSES
@@ -193,7 +194,7 @@ def test_keras_and_its_export_answer_the_same(predictor: Predictor) -> None:
     for seed in range(8):
         image = render_lesion(seed, 300, 225)
         by_keras, by_litert = keras.predict(image), predictor.predict(image)
-        assert by_keras.probabilities == pytest.approx(by_litert.probabilities, abs=1e-4)
+        assert by_keras.probabilities == pytest.approx(by_litert.probabilities, abs=LARGEST["probabilities"])
         assert by_keras.diagnosis == by_litert.diagnosis
-        assert by_keras.unfamiliarity == pytest.approx(by_litert.unfamiliarity, rel=1e-3)
-        np.testing.assert_allclose(by_keras.activation_map, by_litert.activation_map, atol=1e-3)
+        assert by_keras.unfamiliarity == pytest.approx(by_litert.unfamiliarity, abs=LARGEST["unfamiliarity"])
+        np.testing.assert_allclose(by_keras.activation_map, by_litert.activation_map, atol=0.1)
