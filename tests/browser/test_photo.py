@@ -198,7 +198,7 @@ def test_the_wait_is_visible_and_a_second_press_sends_nothing(
           const button = document.querySelector(".button-main");
           button.click();
           window.seen = [shown(".working"), shown("#photo"), button.textContent,
-            document.querySelector(".drop-zone [role=status]").textContent];
+            document.querySelector(".drop-zone > [role=status]").textContent];
           setTimeout(stop, 1000);
         }, 2000)"""
     )
