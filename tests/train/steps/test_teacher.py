@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from webapp.model.runtimes import KerasRuntime
+from webapp.model.runtimes import LiteRtRuntime
 
 
 def test_several_teachers_answer_with_the_mean_of_their_logits(monkeypatch):
@@ -43,7 +43,7 @@ def test_a_bundle_teaches_for_the_prior_that_its_pupil_sees():
     contract = load_bundle(BUNDLE_FOLDER).contract
     teacher = Teacher([BUNDLE_FOLDER])
     views = np.random.default_rng(0).integers(0, 256, (3, teacher.size, teacher.size, 3), np.uint8)
-    served = KerasRuntime(BUNDLE_FOLDER / "model.keras", contract)
+    served = LiteRtRuntime(BUNDLE_FOLDER / "model.tflite", contract)
     probabilities = np.concatenate([served.run(view[None])["probabilities"] for view in views])
     odds = probabilities * np.divide(contract.training_prior, contract.natural_prior)
     assert teacher.answers(views) == pytest.approx(odds / odds.sum(axis=1, keepdims=True), abs=1e-3)

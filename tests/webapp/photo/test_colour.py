@@ -73,7 +73,7 @@ def in_srgb(stored: Image.Image, space: str) -> Image.Image:
     "space", [name if name == "Display P3" else pytest.param(name, marks=pytest.mark.slow) for name in SPACES]
 )
 def test_a_profile_changes_no_answer(predictor: Predictor, space: str, kind: Any) -> None:
-    moved = []
+    converted, moved = [], []
     for seed in range(4):
         original = render_lesion(seed, kind=kind)
         stored = picture(profiles.stored_as(np.asarray(original), *SPACES[space]))
@@ -81,8 +81,10 @@ def test_a_profile_changes_no_answer(predictor: Predictor, space: str, kind: Any
         seen, exact = (
             predictor.predict(image).malignancy for image in (decode(file).image, in_srgb(stored, space))
         )
-        assert seen == pytest.approx(exact, abs=0.005), "the conversion"
+        converted.append(abs(seen - exact))
         moved.append(abs(seen - predictor.predict(original).malignancy))
+    # A last bit of a pixel moves the answer in most doubt by 0.0055 (ProPhoto, the widest space).
+    assert np.mean(converted) < 0.003 and max(converted) < 0.0075, "the conversion"
     # Storing it with 8 bits rounds one value of ten, which alone moves one answer in doubt by 0.01 (of 24
     # photos in Display P3 the one in most doubt by 0.017, converted without any rounding).
     assert np.mean(moved) < 0.005 and max(moved) < 0.015
