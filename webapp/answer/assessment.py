@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from webapp.answer.details import NO_DETAILS, Details, Weighed, weigh
-from webapp.answer.spots import beside, spots_of, sureness
+from webapp.answer.spots import LESION, beside, sureness
 from webapp.model.contract import Gate, OperatingPoint, Thresholds
 from webapp.model.labels import CLASSES
 from webapp.model.predictor import Prediction
@@ -211,7 +211,7 @@ SMALL: Final = 0.1
 def covered(prediction: Prediction) -> float | None:
     """Returns which share (0–1) of the judged square its spots cover; ``None`` if the model cannot tell."""
     lesion_map = prediction.lesion_map
-    return None if lesion_map is None else sum(spot.area for spot in spots_of(lesion_map))
+    return None if lesion_map is None else float((lesion_map >= LESION).mean())
 
 
 def photo_cautions(

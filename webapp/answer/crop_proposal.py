@@ -31,11 +31,10 @@ def propose_box(predictor: Predictor, photo: Photo) -> Box | None:
     far = _spot(predictor, photo, whole)
     if far is None:
         return None
-    if CLOSER * _side(far) >= min(
-        photo.size
-    ):  # no closer than before: parts of a large spot would be left out
+    side = CLOSER * _side(far)
+    if side >= min(photo.size):  # no closer than before: parts of a large spot would be left out
         return with_margin(far, photo.size)
-    close_up = _square(far, CLOSER * _side(far), photo.size)
+    close_up = _square(far, side, photo.size)
     return with_margin(_spot(predictor, photo, close_up) or far, photo.size)
 
 

@@ -51,9 +51,8 @@ def read_spot(stream: IO[bytes], settings: Settings, predictor: Predictor) -> tu
         box = propose_box(predictor, photo)
     if box is None or photo.image.size == photo.size:
         return photo, box
-    return _decoded(
-        data, settings, box
-    ), box  # scaled down as a whole, a small spot would have lost its details
+    # Anew: scaled down as a whole, a small spot has lost its details.
+    return _decoded(data, settings, box), box
 
 
 def _bytes(stream: IO[bytes], settings: Settings) -> bytes:

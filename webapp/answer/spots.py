@@ -83,10 +83,16 @@ def _around(mask: np.ndarray, start: int) -> np.ndarray:
     while True:
         grown = part
         for _ in range(steps):
-            padded = np.pad(grown, 1)
-            grown = padded[2:] | padded[1:-1] | padded[:-2]
-            grown = grown[:, 2:] | grown[:, 1:-1] | grown[:, :-2]
+            grown = _wider(_wider(grown).T).T
         grown = grown & mask
         if (grown == part).all():
             return part
         part = grown
+
+
+def _wider(mask: np.ndarray) -> np.ndarray:
+    """Returns a mask with the rows above and below each of its places."""
+    wider = mask.copy()
+    wider[1:] |= mask[:-1]
+    wider[:-1] |= mask[1:]
+    return wider

@@ -9,7 +9,6 @@ from webapp.photo.orientation import orientation_of
 
 MAX_BOXES: Final = 10_000  # a phone's HEIC has 200
 
-
 Place = tuple[int, int]
 """Begin and end in a file."""
 
@@ -136,7 +135,7 @@ def clean_size(properties: dict[bytes, list[bytes]], size: tuple[int, int]) -> t
     """Returns the size to which browsers crop an AVIF (clean aperture): only from its upper left corner.
 
     Args:
-        properties: As from :func:`iso_properties`.
+        properties: As from :func:`properties`.
         size: Of the whole picture.
     """
     for content in properties.get(b"clap", []):
