@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PageOpener, Site, cropper
+from tests.browser.conftest import PageOpener, Site, cropper, press_send
 from tests.browser.stalling import StallingProxy, Way
 
 pytestmark = pytest.mark.browser
@@ -31,7 +31,7 @@ def frame_a_corner(page: Page, spot: Path) -> None:
 
 
 def send(page: Page, site: Site) -> tuple[float, ...] | None:
-    page.locator(".button-main").click()
+    press_send(page)
     expect(page.locator(".outcome")).to_be_visible()
     box = site.predictor.seen[1]
     del site.predictor.seen
@@ -57,7 +57,7 @@ def test_what_was_framed_is_framed_again(open_page: PageOpener, site: Site, spot
     else:  # gone as a whole: nothing is shown, and nothing would be sent
         expect(page.locator(".crop, .preview")).to_have_count(0)
         expect(page.get_by_label("Choose a photo of one spot")).to_be_visible()
-        page.locator(".button-main").click()
+        press_send(page)
         expect(page.get_by_role("alert")).to_contain_text("Choose a photo")
 
 

@@ -5,14 +5,14 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PageOpener, Site
+from tests.browser.conftest import PageOpener, Site, press_send
 
 pytestmark = pytest.mark.browser
 
 
 def send(page: Page, photo: bytes) -> None:
     page.locator("#photo").set_input_files({"name": "spot.jpg", "mimeType": "image/jpeg", "buffer": photo})
-    page.locator(".button-main").click()
+    press_send(page)
 
 
 def expect_language(page: Page, language: str, heading: str) -> None:

@@ -15,6 +15,7 @@ from tests.browser.conftest import (
     Site,
     cropper,
     file,
+    press_send,
 )
 
 pytestmark = pytest.mark.browser
@@ -46,7 +47,7 @@ def show(page: Page, site: Site, state: str, photo: bytes) -> None:
         if state == "several with answers":
             others = ({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no photo"}, file(photo))
             page.locator("#photo").set_input_files([file(photo), *others])
-            page.locator(".button-main").click()
+            press_send(page)
             expect(page.locator("table img")).to_have_count(2)
         return
     if state in ("about", "api", "error"):
@@ -64,7 +65,7 @@ def show(page: Page, site: Site, state: str, photo: bytes) -> None:
         return
     if state == "raised by answers":
         page.locator("[name=symptoms]").check()
-    page.locator(".button-main").click()
+    press_send(page)
     expect(page.locator(".outcome, [role=alert]")).to_be_visible()
     page.wait_for_load_state("load")  # or the style sheets may still be missing
 
@@ -270,29 +271,12 @@ def test_a_closed_section_opens_by_keyboard(open_page: PageOpener, site: Site, p
         expect(page.locator(f"#{name} > .flow")).to_be_visible()
 
 
-@IN_EACH_LANGUAGE
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
-    open_page: PageOpener, site: Site, photo: bytes, outcome: str, locale: str
-) -> None:
-    page = open_page("phone", locale=locale)
-    show(page, site, outcome, photo)
-    parts = [".outcome", "#next" if outcome != "cannot-judge" else "#why", "#today", ".photo-stack"]
-    tops = [
-        page.locator(part).evaluate("part => part.getBoundingClientRect().top + scrollY") for part in parts
-    ]
-    assert tops == sorted(tops)
-    for part in (".outcome", ".advice, .tight, .checks", ".urgent", ".photo-stack"):
-        bottom = page.locator(part).first.evaluate("part => part.getBoundingClientRect().bottom + scrollY")
-        assert bottom <= 2 * VIEWPORTS["phone"][1], part
-
-
 def test_a_browser_without_script_opens_the_sections(open_page: PageOpener, site: Site, photo: bytes) -> None:
     page = open_page(java_script_enabled=False)
     site.answers(0.0318)
     page.goto(site.url)
     page.locator("#photo").set_input_files(file(photo))
-    page.locator(".button-main").click()
+    press_send(page)
     page.locator("#sure > summary").click()
     expect(page.locator(".confidence dd")).to_be_visible()
 

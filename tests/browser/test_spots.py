@@ -21,6 +21,7 @@ from tests.browser.conftest import (
     Site,
     cropper,
     file,
+    press_send,
 )
 from tests.rendered import render_lesion_jpeg
 
@@ -112,7 +113,7 @@ def answer(page: Page, site: Site, photo: bytes, malignancy: float, fragment: st
     page.goto(f"{site.url}/{fragment}")
     page.locator("#photo").set_input_files(file(photo))
     cropper(page)
-    page.locator(".button-main").click()
+    press_send(page)
     expect(page.locator(".outcome")).to_be_visible()
 
 
@@ -162,7 +163,7 @@ def test_without_javascript_the_page_says_how_to_save_the_photo(
     page = open_page(java_script_enabled=False)
     page.goto(site.url)
     page.locator("#photo").set_input_files(file(photo))
-    page.locator(".button-main").click()
+    press_send(page)
     expect(page.get_by_text("choose “Save image”")).to_be_visible()
     expect(page.get_by_role("button", name="Keep in My spots")).to_be_hidden()
     page.goto(f"{site.url}/spots")
@@ -186,7 +187,7 @@ def test_a_spot_is_checked_again_and_no_server_learns_which(
     page.get_by_role("switch", name="Lay the last photo over it").press("Space")
     expect(frame.locator(".crop-ghost")).to_be_hidden()
     site.answers(0.01)
-    page.locator(".button-main").click()
+    press_send(page)
     expect(page.locator(".outcome")).to_be_visible()
     page.get_by_role("button", name="Keep in My spots").click()
     expect(page.get_by_label("Which spot is it?")).to_have_value(WARNED["id"])

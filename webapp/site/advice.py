@@ -180,9 +180,7 @@ def _answers_told(assessment: Assessment, answers: Answers) -> str:
         )
     elif assessment.outcome is Outcome.CANNOT_JUDGE:
         text = _(
-            "You told us that the spot %(facts)s. Have it looked at %(within)s, whatever a photo shows.",
-            facts=facts,
-            within=within(assessment.urgency),
+            "Have the spot looked at %(within)s, whatever a photo shows.", within=within(assessment.urgency)
         )
     else:
         text = _(
