@@ -62,6 +62,8 @@ def test_every_file_of_the_house_is_named(package: str) -> None:
 DOCUMENTS = ("README.md", "SECURITY.md", "docs/*.md", "train/README.md", "benchmarks/README.md", "Makefile")
 NAMED = re.compile(r"(?<![\w/.-])[\w.-]+(?:/[\w.-]+)+\.(?:py|md|csv|jinja|json|txt|svg|yaml|conf)\b")
 
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
+
 
 @pytest.mark.parametrize(
     "document",
@@ -70,7 +72,10 @@ NAMED = re.compile(r"(?<![\w/.-])[\w.-]+(?:/[\w.-]+)+\.(?:py|md|csv|jinja|json|t
 )
 def test_a_document_names_files_that_are_there(document: Path) -> None:
     places = (ROOT, document.parent, *(ROOT / name for name in ("webapp", "train", "train/steps")))
-    for name in NAMED.findall(document.read_text(encoding="utf-8")):
+    text = document.read_text(encoding="utf-8")
+    for link in LINK.findall(text):
+        assert (document.parent / link).exists(), link
+    for name in NAMED.findall(text):
         if name.split("/")[0] in ("runs", "data", "build"):
             continue  # what a person makes, and git ignores
         ours = any((place / name.split("/")[0]).is_dir() for place in places)  # or of a person's own disk

@@ -156,6 +156,20 @@ def test_several_values_of_a_fact_stand_below_one_another(open_page: PageOpener,
     assert values.count() > page.locator(".facts dt").count() and len(set(lefts[:5])) == 1
 
 
+@IN_EACH_LANGUAGE
+def test_a_table_needs_no_sideways_scrolling(open_page: PageOpener, real_site: str, locale: str) -> None:
+    """With the figures of the shipped model, and what programs are told."""
+    page = open_page(NARROW, locale=locale)
+    for address in ("about", "api"):
+        page.goto(f"{real_site}/{address}")
+        expect(page.locator("html")).to_have_attribute("lang", locale)
+        tables = page.locator(".table-scroll:has(table)")
+        assert tables.count()
+        assert (
+            tables.evaluate_all("all => all.filter(each => each.scrollWidth > each.clientWidth).length") == 0
+        )
+
+
 def test_answers_for_several_photos_need_no_sideways_scrolling(
     open_page: PageOpener, site: Site, photo: bytes
 ) -> None:

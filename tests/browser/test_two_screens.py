@@ -76,7 +76,7 @@ def answer_page(client: FlaskClient, language: str, photo: bytes, fields: dict[s
 def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
     open_page: PageOpener, site: Site, make_app: AppMaker, language: str
 ) -> None:
-    """In this order, for all outcomes, with what makes them longer: ticked answers, cautions, several reasons.
+    """In this order, for all outcomes, with what makes them longer: ticks, cautions, several reasons.
     Where nothing is judged, the whole photo is shown, and one that was held upright takes most room."""
     page = open_page("phone")
     predictor = FixedPredictor(made_prediction(0.5), BUNDLE)
