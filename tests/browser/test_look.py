@@ -159,7 +159,7 @@ def test_several_values_of_a_fact_stand_below_one_another(open_page: PageOpener,
 @IN_EACH_LANGUAGE
 def test_a_table_needs_no_sideways_scrolling(open_page: PageOpener, real_site: str, locale: str) -> None:
     """With the figures of the shipped model, and what programs are told."""
-    page = open_page(NARROW, locale=locale)
+    page = open_page("phone", locale=locale)
     for address in ("about", "api"):
         page.goto(f"{real_site}/{address}")
         expect(page.locator("html")).to_have_attribute("lang", locale)
