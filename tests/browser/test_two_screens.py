@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 from playwright.sync_api import expect
 
-from tests.browser.conftest import VIEWPORTS, PageOpener, Site
+from tests.browser.conftest import IN_EACH_LANGUAGE, VIEWPORTS, PageOpener, Site
 from tests.conftest import AppMaker
 from tests.fakes import FixedPredictor, made_bundle, made_prediction
 from tests.rendered import render_lesion_jpeg
@@ -17,7 +17,6 @@ from webapp.answer.assessment import Answers, Caution, Outcome
 from webapp.model.contract import DetailOffsets, PhotoKind, Thresholds, same_for_all
 from webapp.model.predictor import Prediction
 from webapp.photo.quality import Quality
-from webapp.site.languages import LANGUAGES
 
 pytestmark = pytest.mark.browser
 
@@ -72,9 +71,9 @@ def answer_page(client: FlaskClient, language: str, photo: bytes, fields: dict[s
     return response.text
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@IN_EACH_LANGUAGE
 def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
-    open_page: PageOpener, site: Site, make_app: AppMaker, language: str
+    open_page: PageOpener, site: Site, make_app: AppMaker, locale: str
 ) -> None:
     """In this order, for all outcomes, with what makes them longer: ticks, cautions, several reasons.
     Where nothing is judged, the whole photo is shown, and one that was held upright takes most room."""
@@ -89,9 +88,9 @@ def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
     for name, (outcome, predictor.prediction) in ANSWERS.items():
         sex = {"sex": "female"} if name == Caution.DETAILS else {}
         for ticked in ([], ["symptoms"], TICKS):
-            shown = answer_page(client, language, photo, sex | dict.fromkeys(ticked, "yes"))
+            shown = answer_page(client, locale, photo, sex | dict.fromkeys(ticked, "yes"))
             page.goto(address)
-            expect(page.locator("html")).to_have_attribute("lang", language)
+            expect(page.locator("html")).to_have_attribute("lang", locale)
             raised = outcome is Outcome.NO_SIGNS and ticked
             css_class = (Outcome.UNSURE if raised else outcome).replace("_", "-")
             expect(page.locator(".outcome")).to_have_class(f"outcome {css_class}")
