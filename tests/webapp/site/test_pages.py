@@ -515,7 +515,9 @@ def test_what_cannot_be_judged_says_why_and_offers_another_try(
     assert len(page.select(".checks li")) == 6
     assert len(page.select("#checked .checks li")) == 6 - len(failed)
     assert all(words(check.p) for check in page.select(".checks .failed"))
-    assert "Have the spot looked at within four weeks, whatever a photo shows." in words(page.select_one(".notice"))
+    assert "Have the spot looked at within four weeks, whatever a photo shows." in words(
+        page.select_one(".notice")
+    )
     form = page.form
     assert form is not None and form.select_one("input[name=csrf_token]") is not None
     ticked = [box["name"] for box in form.select("input[type=checkbox]") if box.has_attr("checked")]
