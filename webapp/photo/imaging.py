@@ -361,11 +361,16 @@ def _jpeg(opened: ImageFile.ImageFile, data: bytes, parts: Jpeg) -> _Source:
             opened.load()
             left = max(1, factor // max(1, round(size[0] / opened.width)))
             return left, lambda top, bottom: opened.crop((0, top, opened.width, bottom))
-        if channels == 4:
-            pixels = 255 - pixels  # as Adobe writes them, and everybody reads them
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[channels]
         shown = pixels[..., 0] if channels == 1 else pixels
-        return 1, lambda top, bottom: Image.fromarray(shown[top:bottom], mode)
+
+        def rows(top: int, bottom: int) -> Image.Image:
+            part = shown[top:bottom]
+            # Adobe writes inks the other way round, and so everybody reads them. All of them at once would
+            # be one more picture of up to 256 MB.
+            return Image.fromarray(255 - part if channels == 4 else part, mode)
+
+        return 1, rows
 
     return _Source(
         "JPEG",
