@@ -56,6 +56,8 @@ PNG_BYTES: Final = 4.0
 WEBP_BYTES: Final = 16.5
 AVIF_BYTES: Final = 8.2
 """What decoders hold of each pixel at once, measured; that of AVIF holds its samples besides."""
+AVIF_ALPHA: Final = 2.0
+"""Samples more where it is see-through: that picture is decoded for itself."""
 _budget: Final = Budget(DECODING_BYTES)
 
 
@@ -432,7 +434,8 @@ def _webp(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
 def _avif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
     properties = iso.properties(data)
     coded = iso.read_av1(properties)
-    samples = coded.samples * (1 if coded.bits == 8 else 2)
+    alpha = AVIF_ALPHA if opened.mode == "RGBA" else 0.0
+    samples = (coded.samples + alpha) * (1 if coded.bits == 8 else 2)
 
     def open_rows(factor: int) -> tuple[int, Rows]:
         coded_items.check(data)

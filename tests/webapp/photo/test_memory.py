@@ -113,7 +113,7 @@ LARGEST: Final[dict[str, tuple[float, Callable[[float], bytes]]]] = {
     "WebP, see-through": (17, lambda most: to_bytes(see_through(most), "WEBP", method=0)),
     "AVIF": (30, lambda most: to_bytes(flat(most), "AVIF", speed=10)),
     "AVIF, 4:4:4": (26, lambda most: to_bytes(flat(most), "AVIF", speed=10, subsampling="4:4:4")),
-    "AVIF, see-through": (30, lambda most: to_bytes(see_through(most), "AVIF", speed=10)),
+    "AVIF, see-through": (25, lambda most: to_bytes(see_through(most), "AVIF", speed=10)),
     "AVIF of 10 bits": (26, deep_avif),
     "HEIC": (58, lambda most: heic(flat(most))),
     "HEIC, 4:4:4": (30, lambda most: heic(flat(most), chroma=444)),
