@@ -1,0 +1,28 @@
+"""Several photos in one request: the next is read while the network looks at the last."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def one_ahead(reads: Sequence[Callable[[], T]]) -> Iterator[Future[T]]:
+    """Yields what each of the functions returned or raised, in their order.
+
+    The following one runs while the caller works with what it got: never are more than two photos in memory.
+    """
+
+    def begin(read: Callable[[], T]) -> Future[T]:
+        # With the request, in whose line of the log the photo is noted.
+        return reader.submit(copy_context().run, read)
+
+    with ThreadPoolExecutor(1) as reader:
+        ahead = [begin(read) for read in reads[:1]]
+        for following in [*reads[1:], None]:
+            done = ahead.pop()
+            done.exception()  # waits; whoever asks for the result has it raised
+            if following is not None:
+                ahead.append(begin(following))
+            yield done
