@@ -23,7 +23,9 @@ OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     # In tiles and of 2 MB, as phones write them: decoding one piece of 6 MB takes twice as long.
     "heic-12mp": {"quality": 70, "tile_size": 512},
 }
-LARGEST: Final[Mapping[str, Mapping[str, Any]]] = {
+LARGEST: Final[Mapping[str, int]] = {"png": MAX_PIXELS, "heic": 58_000_000}
+"""Pixels that the app takes: of a format whose decoder needs more memory, it takes fewer."""
+LARGEST_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "png": {},
     # In tiles, as phones write them; the quickest preset, because only the number of pixels matters.
     "heic": {"tile_size": 512, "enc_params": {"preset": "ultrafast"}},
@@ -62,10 +64,10 @@ def largest_picture(suffix: str) -> bytes:
     """Returns one of ``LARGEST``: a square photo of as many pixels as the app takes."""
     pillow_heif.register_heif_opener()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    file = FOLDER / f"largest.{suffix}"
+    side = math.isqrt(LARGEST[suffix])
+    file = FOLDER / f"largest-{side}.{suffix}"
     if not file.is_file():
-        side = math.isqrt(MAX_PIXELS)
         # Each pixel many times over: the file stays small, and its decoder needs what any photo needs.
         large = render_lesion(0, side // 16, side // 16).resize((side, side), Image.Resampling.NEAREST)
-        _write(large, file, LARGEST[suffix])
+        _write(large, file, LARGEST_OPTIONS[suffix])
     return file.read_bytes()

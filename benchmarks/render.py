@@ -135,7 +135,8 @@ def instances_targets(instances: Mapping[str, Any]) -> list[dict[str, Any]]:
         peak = figures["highest_megabytes"]
         kept = peak < DYNO_MEGABYTES and figures["failures"] == 0
         reached = f"{peak} MB" + (", no answer" if figures["failures"] else "")
-        rows.append((f"memory, one {LARGEST[suffix]} of 64 MP", f"< {DYNO_MEGABYTES} MB", reached, kept))
+        what = f"memory, one {LARGEST[suffix]} of {figures['megapixels']} MP"
+        rows.append((what, f"< {DYNO_MEGABYTES} MB", reached, kept))
     return _named(rows)
 
 
