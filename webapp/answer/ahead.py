@@ -19,10 +19,9 @@ def one_ahead(reads: Sequence[Callable[[], T]]) -> Iterator[Future[T]]:
         return reader.submit(copy_context().run, read)
 
     with ThreadPoolExecutor(1) as reader:
-        ahead = [begin(read) for read in reads[:1]]
-        for following in [*reads[1:], None]:
-            done = ahead.pop()
+        begun = map(begin, reads)  # each when it is asked for
+        ahead = next(begun, None)
+        while (done := ahead) is not None:
             done.exception()  # waits; whoever asks for the result has it raised
-            if following is not None:
-                ahead.append(begin(following))
+            ahead = next(begun, None)
             yield done
