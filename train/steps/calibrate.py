@@ -43,8 +43,8 @@ KIND_LIMITS: Final = KindLimits(dermatoscope=0.1, phone=0.9)
 # Blurring by 2 of 192 pixels costs .02 of malignancy AUC, and 98 % of such photos lie below this.
 SHARPNESS_ROOM: Final = 0.85
 BRIGHTNESS_ROOM: Final = 0.6
-# None in HAM10000, at most 0.06 in phone photos. Brightened until up to this share is white, validation photos
-# lose .02 of malignancy AUC and no cancer more gets the all-clear; where more is white they lose .03 to .07.
+# None in HAM10000, at most 0.06 in phone photos. Brightened until up to this share is white, validation
+# photos lose .02 of malignancy AUC and no cancer more gets the all-clear; with more they lose .03 to .07.
 GLARE: Final = 0.6
 
 

@@ -107,7 +107,7 @@ class OperatingPoint:
 @dataclass(frozen=True)
 class Gate:
     """What the model may judge: at most ``unfamiliarity`` and ``glare``, at least ``sharpness`` and
-    ``brightness`` (see :class:`webapp.photo.quality.Quality`), at most ``beside`` of what looks like lesion
+    ``brightness`` (see :class:`webapp.photo.quality.Quality`), at most ``beside`` of further spots
     beside the main spot, and a main spot that is as sure as ``sureness`` at least (see
     :mod:`webapp.answer.spots`). ``None`` is no limit."""
 
