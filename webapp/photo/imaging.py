@@ -278,15 +278,22 @@ def _reduced(source: _Source, factor: int, within: tuple[int, int, int, int]) ->
     left, upper, right, lower = within
     begin, end = left // done, -(-right // done)
     top, bottom = upper // done, -(-lower // done)
-    # A new picture, so that neither EXIF nor ICC nor XMP comes along.
-    reduced = Image.new("RGB", (-(-(end - begin) // left_to_do), -(-(bottom - top) // left_to_do)))
     step = max(8, STRIP // (end - begin) // 8 * 8)
+
+    def strip(at: int) -> Image.Image:
+        part = rows(at, min(at + step, bottom))
+        if (begin, end) != (0, part.width):
+            part = part.crop((begin, 0, end, part.height))
+        part = _eight_bit(part, keep=source.convert is not None)
+        return _in_srgb(part if left_to_do == 1 else part.reduce(left_to_do), source.convert)
+
+    if top + step >= bottom:
+        reduced = strip(top)
+        reduced.info = {}  # neither EXIF nor ICC nor XMP comes along
+        return reduced
+    reduced = Image.new("RGB", (-(-(end - begin) // left_to_do), -(-(bottom - top) // left_to_do)))
     for at in range(top, bottom, step):
-        strip = rows(at, min(at + step, bottom))
-        if (begin, end) != (0, strip.width):
-            strip = strip.crop((begin, 0, end, strip.height))
-        strip = _eight_bit(strip, keep=source.convert is not None).reduce(left_to_do)
-        reduced.paste(_in_srgb(strip, source.convert), (0, (at - top) // left_to_do))
+        reduced.paste(strip(at), (0, (at - top) // left_to_do))
     return reduced
 
 

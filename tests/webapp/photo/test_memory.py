@@ -33,13 +33,11 @@ DYNO_MEGABYTES: Final = 512  # of the smallest
 ROOT: Final = Path(__file__).parents[3]
 
 CODE: Final = """
-import ctypes, re, sys
+import re, runpy, sys
 from pathlib import Path
 from webapp.photo.imaging import TooManyPixelsOfFormat, decode
 
-libc = ctypes.CDLL(None)
-libc.mallopt(-3, 256 * 1024)  # as gunicorn.conf.py
-libc.mallopt(-8, 2)
+runpy.run_path("gunicorn.conf.py")["post_fork"](None, None)
 
 def kilobytes(field):
     return int(re.search(field + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
