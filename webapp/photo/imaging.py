@@ -38,7 +38,9 @@ Box = tuple[float, float, float, float]
 Rows = Callable[[int, int], Image.Image]
 """Cuts out the rows from the first number up to the second."""
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
+"""In the order in which they are tried: HEIC's plugin also takes an AVIF that calls itself a HEIF of any kind
+(``mif1``), but cannot decode it."""
 MAX_SIDE: Final = 65_535  # pixels, as in JPEG; a PNG of 1 × 64,000,000 takes 1 GB and 7 seconds
 STRIP: Final = 1_000_000  # pixels that are scaled down and brought to sRGB at a time
 KEPT_SIDE: Final = 750
@@ -174,7 +176,7 @@ class _Source:
 def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
     structure = _looked_through(data, max_pixels)
     try:
-        readable = png.bare(data) if data.startswith(png.SIGNATURE) else data
+        readable = png.bare(data) if data.startswith(png.SIGNATURE) else iso.known(data)
         opened = Image.open(io.BytesIO(readable), formats=FORMATS)
     except Exception as error:  # Pillow's plugins raise far more than OSError on hostile files
         if webp.read(data) or coded_items.is_broken(data):
@@ -451,7 +453,7 @@ def _heif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
 
     def open_rows(factor: int) -> tuple[int, Rows]:
         coded_items.check(data)
-        file = pillow_heif.open_heif(io.BytesIO(data), remove_stride=False)
+        file = pillow_heif.open_heif(io.BytesIO(iso.known(data)), remove_stride=False)
         frame = file[file.primary_index]
         pixels, stride = frame.data, frame.stride
         if frame.size != opened.size:

@@ -21,6 +21,7 @@ from PIL import Image
 
 from tests.conftest import multipart
 from tests.hazards import claiming, png_of
+from tests.missing import leave_out
 from tests.rendered import to_bytes
 from tests.serving import serving, wait_until_ready
 from webapp.photo import imaging
@@ -69,7 +70,29 @@ def ten_bits(megapixels: float) -> bytes:
     return stream.getvalue()
 
 
-FAST: Final = {"enc_params": {"preset": "ultrafast"}}
+def heic(image: Image.Image, **options: int) -> bytes:
+    # A dictionary of its own: pillow-heif writes the other options into it.
+    return to_bytes(image, "HEIF", enc_params={"preset": "ultrafast"}, **options)
+
+
+def deep_avif(megapixels: float) -> bytes:
+    """Of 10 bits, which Pillow does not write."""
+    try:
+        import cv2
+    except ImportError:
+        leave_out("needs OpenCV, which comes with requirements-train.txt")
+    values = np.full((*flat(megapixels).size[::-1], 3), 700, np.uint16)
+    options = [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 60, cv2.IMWRITE_AVIF_SPEED, 10]
+    return bytes(cv2.imencode(".avif", values, options)[1])
+
+
+def see_through(megapixels: float) -> Image.Image:
+    image = flat(megapixels)
+    image.putalpha(200)
+    return image
+
+
+MORE: Final = 1.06  # times as many pixels: refused
 LARGEST: Final[dict[str, tuple[float, Callable[[float], bytes]]]] = {
     "JPEG": (64, lambda most: to_bytes(flat(most), "JPEG")),
     "JPEG, progressive, 4:4:4": (
@@ -77,13 +100,24 @@ LARGEST: Final[dict[str, tuple[float, Callable[[float], bytes]]]] = {
         lambda most: to_bytes(flat(most), "JPEG", progressive=True, subsampling=0),
     ),
     "JPEG, progressive, 4:2:0": (64, lambda most: to_bytes(flat(most), "JPEG", progressive=True)),
+    "JPEG, CMYK": (64, lambda most: to_bytes(flat(most).convert("CMYK"), "JPEG")),
+    "JPEG, CMYK, progressive": (
+        37,
+        lambda most: to_bytes(flat(most).convert("CMYK"), "JPEG", progressive=True, subsampling=0),
+    ),
     "PNG": (64, lambda most: to_bytes(flat(most), "PNG", compress_level=1)),
+    "PNG, see-through": (64, lambda most: to_bytes(see_through(most), "PNG", compress_level=1)),
     "PNG of 16 bits": (64, sixteen_bits),
     "WebP": (17, lambda most: to_bytes(flat(most), "WEBP", method=0)),
     "WebP, lossless": (17, lambda most: to_bytes(flat(most), "WEBP", method=0, lossless=True, quality=0)),
+    "WebP, see-through": (17, lambda most: to_bytes(see_through(most), "WEBP", method=0)),
     "AVIF": (30, lambda most: to_bytes(flat(most), "AVIF", speed=10)),
     "AVIF, 4:4:4": (26, lambda most: to_bytes(flat(most), "AVIF", speed=10, subsampling="4:4:4")),
-    "HEIC": (58, lambda most: to_bytes(flat(most), "HEIF", **FAST)),
+    "AVIF, see-through": (30, lambda most: to_bytes(see_through(most), "AVIF", speed=10)),
+    "AVIF of 10 bits": (26, deep_avif),
+    "HEIC": (58, lambda most: heic(flat(most))),
+    "HEIC, 4:4:4": (30, lambda most: heic(flat(most), chroma=444)),
+    "HEIC, see-through": (23, lambda most: heic(see_through(most))),
     "HEIC of 10 bits": (18, ten_bits),
 }
 
@@ -96,7 +130,9 @@ def test_the_largest_of_each_kind_fits(kind: str, tmp_path: Path) -> None:
     most, make = LARGEST[kind]
     data = make(most)
     (tmp_path / "photo").write_bytes(data)
-    boxes = [(), ("100", "100", "400", "400")] if kind in ("JPEG", "PNG") else [()]
+    with pytest.raises(TooManyPixels):
+        decode(make(MORE * most))
+    boxes = [(), ("100", "100", "400", "400")] if kind.startswith(("JPEG", "PNG")) else [()]
     for box in boxes:
         command = [sys.executable, "-c", CODE, str(tmp_path / "photo"), *box]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
