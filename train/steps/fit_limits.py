@@ -178,7 +178,8 @@ def melanoma_limit(home: Sample, signs: float, unsure: float) -> float | None:
     told = ~home.malignant & _is_unsure(home, signs, unsure)
     if told.sum() < FEWEST_UNSURE:
         return None
-    return float(np.quantile(home.melanoma[told], 1 - HURRIED, method="higher"))
+    hurried = int(HURRIED * told.sum())
+    return float(np.sort(home.melanoma[told])[-hurried])
 
 
 def _is_unsure(sample: Sample, signs: float, unsure: float) -> np.ndarray:
