@@ -30,15 +30,22 @@ FOLDERS: Final[Mapping[str, Path]] = {
     "twin": ROOT / "benchmarks" / "twin",
     "origin": ROOT / "benchmarks" / "origin",
 }
-TWIN_SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
-    "TensorFlow as it comes": {},
-    "one TensorFlow thread an operation": {
-        "TF_NUM_INTRAOP_THREADS": "1",
-        "TF_NUM_INTEROP_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-    },
-    "without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+ONE_THREAD: Final = {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
 }
+EACH_CORE: Final = {"WEB_CONCURRENCY": str(os.cpu_count() or 1)}
+SETTINGS: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = {
+    "app": {"one worker": {}, "a worker for each core": EACH_CORE},
+    "twin": {
+        "TensorFlow as it comes": {},
+        "one TensorFlow thread an operation": ONE_THREAD,
+        "without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+        "a worker for each core, one TensorFlow thread an operation": EACH_CORE | ONE_THREAD,
+    },
+}
+"""What is tried of each; the best is measured. The origin's script loads the model anew, whatever is set."""
 
 
 def main() -> int:
@@ -59,15 +66,19 @@ def main() -> int:
         "WEB_CONCURRENCY": "1",
     }
     load_average = os.getloadavg()[0]  # of others: the trials are load as well
-    setting, trials = best_setting(environ, arguments.seconds)
+    trials = {name: tried(name, environ, arguments.seconds) for name in SETTINGS}
+    best = {name: max(rates, key=lambda setting: rates[setting]) for name, rates in trials.items()}
     results = {
         "measured": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(),
         "model_version": load_bundle(BUNDLE_FOLDER).contract.version,
         "load_average_before": load_average,
-        "twin_settings": {"answers_per_second": trials, "best": setting},
+        "settings": {name: {"answers_per_second": trials[name], "best": best[name]} for name in SETTINGS},
+        "one_worker_megabytes": one_worker_megabytes(environ),
         "apps": {
-            name: measure(name, environ | (TWIN_SETTINGS[setting] if name == "twin" else {}), arguments)
+            name: measure(
+                name, {**environ, **(SETTINGS[name][best[name]] if name in best else {})}, arguments
+            )
             for name in FOLDERS
         },
         "stages_ms": stages(environ),
@@ -78,23 +89,31 @@ def main() -> int:
     return 0
 
 
-def best_setting(environ: Mapping[str, str], seconds: float) -> tuple[str, dict[str, float]]:
-    """Tries the twin's settings at 4 clients. Returns the best one's name and each one's answers a second."""
+def tried(name: str, environ: Mapping[str, str], seconds: float) -> dict[str, float]:
+    """Tries an app's settings at 4 clients. Returns the answers a second of each."""
     photos, trials = picture_sets()["jpeg-600x450"], {}
-    for name, setting in TWIN_SETTINGS.items():
-        with running("twin", {**environ, **setting}) as server:
+    for title, setting in SETTINGS[name].items():
+        with running(name, {**environ, **setting}) as server:
             wait_until_ready(server)
-            send(server, photos, clients=1, answers=2, seconds=60)
+            send(server, photos, clients=4, answers=12, seconds=60)  # every worker has answered, probably
             load = send(server, photos, clients=4, answers=100, seconds=seconds)
-        trials[name] = load.figures()["answers_per_second"]
-        print(f"twin, {name}: {trials[name]} answers/s", file=sys.stderr)
-    return max(trials, key=lambda name: trials[name]), trials
+        trials[title] = load.figures()["answers_per_second"]
+        print(f"{name}, {title}: {trials[title]} answers/s", file=sys.stderr)
+    return trials
+
+
+def one_worker_megabytes(environ: Mapping[str, str]) -> float:
+    """Returns what one worker of this app has taken after 200 answers."""
+    with running("app", environ) as server:
+        wait_until_ready(server)
+        send(server, picture_sets()["jpeg-600x450"], clients=4, answers=200, seconds=300)
+        return round(pss_megabytes(server.process.pid), 1)
 
 
 def running(name: str, environ: Mapping[str, str]) -> Any:
     """Starts one of the apps behind gunicorn."""
     gunicorn = [str(Path(sys.executable).parent / "gunicorn"), *options(name), "wsgi:app"]
-    # Without a configuration file of its own gunicorn takes the port from PORT.
+    # Without a configuration file of its own gunicorn takes port and number of workers from the environment.
     return serving(gunicorn, FOLDERS[name], Path(tempfile.gettempdir()) / f"benchmark-{name}.log", environ)
 
 
@@ -102,8 +121,7 @@ def options(name: str) -> Sequence[str]:
     """Returns gunicorn's options: the app brings its own, the others get as many threads as it has."""
     if name == "app":
         return ()
-    threads = str(app_threads())
-    return ("--worker-class", "gthread", "--workers", "1", "--threads", threads, "--timeout", "120")
+    return ("--worker-class", "gthread", "--threads", str(app_threads()), "--timeout", "120")
 
 
 def app_threads() -> int:
@@ -121,6 +139,7 @@ def measure(name: str, environ: Mapping[str, str], arguments: argparse.Namespace
         # The first answer about a photo, not the first page: TensorFlow does much of its work only then.
         first = send(server, small, clients=1, answers=1, seconds=120)
         figures: dict[str, Any] = {
+            "workers": int(environ["WEB_CONCURRENCY"]),
             "threads": app_threads(),
             "first_answer_seconds": round(ready + first.duration, 2),
         }

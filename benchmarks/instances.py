@@ -163,6 +163,7 @@ def largest(suffix: str) -> dict[str, float]:
         before, held = pss_megabytes(pid), rss_megabytes(pid)
         load = send(server, [photo], clients=1, answers=1, seconds=300, path=API)
         figures = {
+            "megapixels": round(LARGEST[suffix] / 1e6),
             "failures": load.failures,
             "seconds": round(load.duration, 1),
             "before_megabytes": round(before),

@@ -79,7 +79,7 @@ def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Returns what was aimed at, what was reached and whether that is enough."""
     app, twin, stages = figures["apps"]["app"], figures["apps"]["twin"], figures["stages_ms"]
     # The better of the twin's trial and its run: noise on the machine must not make it slower than it is.
-    trial = max(figures["twin_settings"]["answers_per_second"].values())
+    trial = max(figures["settings"]["twin"]["answers_per_second"].values())
     speed = _rate(app) / max(trial, _rate(twin))
     large = _rate(app, "jpeg-12mp") / _rate(twin, "jpeg-12mp")
     memory = app["pss_megabytes"] / twin["pss_megabytes"]
@@ -100,8 +100,8 @@ def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
         (
             "memory, one worker, after 200 answers",
             "≤ 170 MB",
-            f"{app['pss_megabytes']:.0f} MB",
-            app["pss_megabytes"] <= 170,
+            f"{figures['one_worker_megabytes']:.0f} MB",
+            figures["one_worker_megabytes"] <= 170,
         ),
         (
             "first answer after the start",
@@ -135,7 +135,8 @@ def instances_targets(instances: Mapping[str, Any]) -> list[dict[str, Any]]:
         peak = figures["highest_megabytes"]
         kept = peak < DYNO_MEGABYTES and figures["failures"] == 0
         reached = f"{peak} MB" + (", no answer" if figures["failures"] else "")
-        rows.append((f"memory, one {LARGEST[suffix]} of 64 MP", f"< {DYNO_MEGABYTES} MB", reached, kept))
+        what = f"memory, one {LARGEST[suffix]} of {figures['megapixels']} MP"
+        rows.append((what, f"< {DYNO_MEGABYTES} MB", reached, kept))
     return _named(rows)
 
 

@@ -1,11 +1,14 @@
 """Where the time of one answer goes inside this app: ``python -m benchmarks.stages``."""
 
 import json
+import runpy
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 from flask import render_template
@@ -23,13 +26,17 @@ from webapp.site import pages
 from webapp.site.forms import PhotoForm
 from webapp.site.result import result_page
 
+ROOT: Final = Path(__file__).parents[1]
 STAGES: Final = ("decode", "resize", "model", "gate", "photo and heat map", "render")
 
 
 def main() -> int:
     """Prints milliseconds a stage, the median of many runs, as JSON."""
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    gunicorn = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    gunicorn["post_fork"](None, None)  # memory is handed out as in a worker
     app = create_app(Settings(secret_key="only for the benchmark"))
+    gunicorn["post_worker_init"](SimpleNamespace(wsgi=app))
     with app.test_request_context("/"):
         figures = {name: measure(photos[0], repeats) for name, photos in picture_sets().items()}
     print(json.dumps(figures))

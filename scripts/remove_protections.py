@@ -43,8 +43,8 @@ PROTECTIONS: Final = (
     Protection(
         "formats by content",
         "webapp/photo/imaging.py",
-        "Image.open(io.BytesIO(data), formats=FORMATS)",
-        "Image.open(io.BytesIO(data))",
+        "Image.open(io.BytesIO(readable), formats=FORMATS)",
+        "Image.open(io.BytesIO(readable))",
         "tests/webapp/photo/test_imaging.py",
     ),
     Protection(
@@ -127,7 +127,7 @@ PROTECTIONS: Final = (
     Protection(
         "phone photos are no animations",
         "webapp/photo/imaging.py",
-        'opened.format in ("PNG", "WEBP", "AVIF") and ',
+        'opened.format in ("WEBP", "AVIF") and ',
         "",
         "tests/webapp/photo/test_imaging.py",
     ),

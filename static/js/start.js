@@ -5,12 +5,14 @@ import { showAgain } from "./again.js";
 import { watchPhoto } from "./check.js";
 import { offerLive } from "./live.js";
 import { draw, redraw, toJpeg } from "./picture.js";
+import { holdPresses } from "./press.js";
 
 const PREVIEW_SIDE = 640; // pixels; also what the server is asked with where the spot is
 const CROP_SIDE = 1280; // sharp enough when it is zoomed
 const SMALLEST_FRAME = 65; // pixels of the photo; a part below 64 cannot be judged
 const PATIENCE = 2000; // milliseconds for the server's proposal
 const ASLEEP = 10_000; // milliseconds without a tick: the phone slept, and its connections are gone
+const SHOWN = /^image\/(jpeg|png|webp|avif)$/; // by every browser
 
 const form = document.querySelector("[data-photo-form]");
 const zone = form.querySelector(".drop-zone");
@@ -23,6 +25,7 @@ let latest; // the photo chosen last: a slow earlier one must not overwrite it
 let source; // the input that holds it
 let drawn; // what is sent instead of it, with its width and height, once it is there
 let framed; // returns the crop's edges as shares of the photo, once there is one
+let patience; // with the server, from when on it would have cut the photo off
 
 const checkLater = watchPhoto(form, () => drawn && {
   ...drawn,
@@ -30,6 +33,7 @@ const checkLater = watchPhoto(form, () => drawn && {
 });
 offerLive(form, put);
 showAgain(form);
+holdPresses(button);
 
 form.querySelector("[role=alert]")?.focus();
 
@@ -123,31 +127,36 @@ async function take(input) {
   for (const other of inputs) {
     if (other !== input) other.value = "";
   }
+  // All the room that the photo will need, before anybody can reach for what stands below it.
+  const part = form.querySelector("[data-crop]").content.firstElementChild.cloneNode(true);
+  if (SHOWN.test(file.type)) makeRoom(part);
   // What the browser cannot read (HEIC in most) is sent as it is.
   const photo = await createImageBitmap(file).catch(() => null);
+  if (!photo) part.remove();
   if (!photo || file !== latest) return;
-  const preview = showPreview(photo);
+  const preview = showPreview(photo, part);
   const proposed = propose(preview, file);
   const made = await redraw(photo, Number(zone.dataset.maxBytes), Number(zone.dataset.maxPixels));
-  if (made && file === latest) {
-    drawn = made;
-    await letCrop(photo, file, preview, proposed);
+  if (made && file === latest) drawn = made;
+  if (!made || !(await letCrop(part, photo, file, proposed))) {
+    part.replaceWith(preview); // without the cropper the server looks at the square in the middle
   }
   photo.close();
   checkLater();
 }
 
-async function letCrop(photo, file, preview, proposed) {
-  const part = form.querySelector("[data-crop]").content.firstElementChild.cloneNode(true);
+async function letCrop(part, photo, file, proposed) {
   try {
     const [{ startCrop }, start] = await Promise.all([import("./crop.js"), proposed]);
-    if (file !== latest) return;
+    if (file !== latest) return true;
     const picture = draw(photo, CROP_SIDE);
-    preview.replaceWith(part);
     const started = await startCrop(part, picture, SMALLEST_FRAME / drawn.width, start ?? centreSquare(photo));
     if (file === latest) framed = started;
+    part.querySelector(".preview").remove();
+    part.inert = false;
+    return true;
   } catch {
-    part.replaceWith(preview); // without the cropper the server looks at the square in the middle
+    return false;
   }
 }
 
@@ -181,12 +190,18 @@ function inPixels(shares, { width, height }) {
   return pixels(shares, { width, height }).map((edge) => edge.toFixed(1)).join(",");
 }
 
-function showPreview(photo) {
+function makeRoom(part) {
+  part.inert = true;
+  zone.querySelector(".working").before(part);
+}
+
+function showPreview(photo, part) {
   const preview = draw(photo, PREVIEW_SIDE);
   preview.className = "preview";
   preview.role = "img";
   preview.ariaLabel = zone.dataset.preview;
-  zone.querySelector(".working").before(preview);
+  if (!part.isConnected) makeRoom(part);
+  part.querySelector(".crop-frame").append(preview);
   return preview;
 }
 
@@ -202,4 +217,7 @@ function showWorking(working) {
   zone.querySelector(":scope > [role=status]").textContent = working ? zone.dataset.working : zone.dataset.stopped;
   button.textContent = working ? button.dataset.working : button.dataset.idle;
   button.ariaDisabled = working ? "true" : null;
+  // Of an answer without a page (204 of a network's own gate) no browser tells.
+  clearTimeout(patience);
+  if (working) patience = setTimeout(giveUp, 1000 * zone.dataset.maxSeconds);
 }

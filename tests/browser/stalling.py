@@ -67,7 +67,7 @@ class _Connection(http.server.BaseHTTPRequestHandler):
         self.rfile.read(HARDLY if way == "hardly read" else self._length)
         self.server.came.set()
         if isinstance(way, int):
-            self._answer(way, [("Content-Type", "text/html")], b"<h1>Later</h1>")
+            self._answer(way, [("Content-Type", "text/html")], b"" if way == 204 else b"<h1>Later</h1>")
         else:
             self.server.let_go.wait(LONGEST)
 

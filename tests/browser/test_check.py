@@ -40,7 +40,7 @@ MADE: dict[str, tuple[Callable[[], Image.Image], Box | None]] = {
     "a little soft": (lambda: spot().filter(ImageFilter.GaussianBlur(3)), None),
     "dark": (lambda: spot().point(lambda value: value * 0.12), None),
     "dim": (lambda: spot().point(lambda value: value * 0.6), None),
-    "glare": (glaring, (250.0, 150.0, 650.0, 550.0)),
+    "glare": (glaring, (275.0, 175.0, 625.0, 525.0)),
     "small": (lambda: spot().resize((77, 60)), None),
     "narrow": (lambda: spot().resize((900, 150)), None),
 }

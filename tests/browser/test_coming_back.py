@@ -3,14 +3,20 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 from playwright.sync_api import Page, expect
 
+<<<<<<< HEAD
 from tests.browser.conftest import PageOpener, Site, cropper, press_send
+=======
+from tests.browser.conftest import PageOpener, Site, cropper, listening
+>>>>>>> main
 from tests.browser.stalling import StallingProxy, Way
+from tests.fakes import FixedPredictor, made_prediction
 
 pytestmark = pytest.mark.browser
 
@@ -61,16 +67,22 @@ def test_what_was_framed_is_framed_again(open_page: PageOpener, site: Site, spot
         expect(page.get_by_role("alert")).to_contain_text("Choose a photo")
 
 
-@pytest.fixture
-def network(site: Site) -> Iterator[StallingProxy]:
-    """What stands between Chromium and the app."""
-    with StallingProxy(site.url) as proxy:
+@contextmanager
+def network_to(url: str) -> Iterator[StallingProxy]:
+    """What stands between Chromium and an app."""
+    with StallingProxy(url) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, args=(0.05,), name="network")
         thread.start()
         yield proxy
         proxy.let_go.set()
         proxy.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def network(site: Site) -> Iterator[StallingProxy]:
+    with network_to(site.url) as proxy:
+        yield proxy
 
 
 def sent_frame(page: Page) -> str | None:
@@ -186,6 +198,30 @@ def test_after_a_stop_the_page_says_so(
     WAYS[how](page, (0, 0))
     expect_usable(page)
     expect(page.locator(".drop-zone > [role=status]")).to_contain_text("You can send it again")
+
+
+@pytest.mark.parametrize("way", [204, "never answered", "hardly read"])
+def test_whom_nobody_answers_at_all_can_send_again_in_the_end(
+    open_page: PageOpener, spot: Path, way: Way
+) -> None:
+    """Of a 204, as networks with a page of their own give it, and of a silence no browser tells a page."""
+    for url in listening(FixedPredictor(made_prediction(0.9312)), upload_seconds=2, stall_seconds=1):
+        with network_to(url) as network:
+            page = open_page((1280, 2400))
+            page.goto(network.url)
+            frame_a_corner(page, spot)
+            button, _ = page.evaluate(PLACES)
+            network.way = way
+            page.mouse.click(*button)
+            assert network.came.wait(ENOUGH)
+            page.mouse.click(*button)  # not yet
+            network.way = "through"
+            assert not network.passed.wait(1)
+            deadline = time.monotonic() + ENOUGH
+            while not network.passed.wait(0.25):
+                assert time.monotonic() < deadline, "the form stayed as it was"
+                page.mouse.click(*button)
+            expect(page.locator(".outcome")).to_be_visible()
 
 
 @pytest.mark.parametrize("way", [408, 503])

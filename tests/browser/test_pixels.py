@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -99,7 +100,26 @@ def seen_through(*values: int) -> bytes:
     return png_chunk(b"tRNS", b"".join(value.to_bytes(2) for value in values))
 
 
-SIXTEEN: Final = b"".join(b"\0" + row.tobytes() for row in np.asarray(P3[0]).astype(">u2") * np.uint16(257))
+def deep_rows(image: Image.Image) -> bytes:
+    """The picture's samples in 16 bits each, as a PNG has them."""
+    rows = (np.asarray(image, np.uint16) * 257).astype(">u2")
+    return b"".join(b"\0" + row.tobytes() for row in rows)
+
+
+def called(data: bytes, name: bytes) -> bytes:
+    """A HEIC or AVIF that says first that it is something more general, and the rest behind it."""
+    return data[:8] + name + data[12:]
+
+
+def jpeg_of_rgb() -> bytes:
+    return to_bytes(PICTURE, "JPEG", quality=95, subsampling=0, keep_rgb=True)
+
+
+def without_adobe(data: bytes) -> bytes:
+    begin = data.index(b"\xff\xee")
+    return data[:begin] + data[begin + 2 + int.from_bytes(data[begin + 2 : begin + 4]) :]
+
+
 SRGB: Final = png_chunk(b"sRGB", b"\0")
 XMP: Final = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -155,7 +175,7 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "profile of no photo": lambda: jpeg(PICTURE, *icc(profiles.lab_profile())),
     "profile cut off": lambda: jpeg(P3[0], *icc(P3[1][:-10])),
     "profile with numbers": lambda: jpeg(P3[0], *icc(profiles.cicp_profile(profiles.BT2020, 13, code=12))),
-    "16 bits in P3": lambda: in_png(png_of(240, 160, 2, 16, SIXTEEN), containers.iccp(P3[1])),
+    "16 bits in P3": lambda: in_png(png_of(240, 160, 2, 16, deep_rows(P3[0])), containers.iccp(P3[1])),
     "gamma .7": lambda: png(PICTURE, gamma(0.7)),
     "gamma 1/2.2": lambda: png(PICTURE, gamma(0.45455)),
     "gamma 1": lambda: png(PICTURE, gamma(1)),
@@ -236,8 +256,48 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
         Image.fromarray(np.asarray(GREY, np.uint16) * 257), seen_through(int(GREY.getpixel((9, 9))) * 257)
     ),
     "16 bits, one see-through": lambda: in_png(
-        png_of(240, 160, 2, 16, SIXTEEN), seen_through(*(value * 257 for value in P3[0].getpixel((9, 9))))
+        png_of(240, 160, 2, 16, deep_rows(P3[0])),
+        seen_through(*(value * 257 for value in P3[0].getpixel((9, 9)))),
     ),
+    "16 bits and alpha": lambda: png_of(240, 160, 6, 16, deep_rows(SEE_THROUGH)),
+    "16 bits of grey and alpha": lambda: png_of(240, 160, 4, 16, deep_rows(Image.merge("LA", (GREY, GREY)))),
+    "16 bits of grey, grey profile": lambda: in_png(
+        png_of(240, 160, 0, 16, deep_rows(GREY)), containers.iccp(profiles.grey_profile(1.4))
+    ),
+    **{
+        f"palette of {bits} bits in P3": (
+            lambda bits=bits: png(P3[0].quantize(2**bits), containers.iccp(P3[1]))
+        )
+        for bits in (1, 2, 4, 8)
+    },
+    "palette, many see-through": lambda: to_bytes(
+        PICTURE.convert("P"), "PNG", transparency=bytes(range(256))
+    ),
+    "see-through WebP, compressed": lambda: to_bytes(SEE_THROUGH, "WEBP", quality=95),
+    **{
+        f"AVIF of {samples}": (
+            lambda samples=samples: to_bytes(PICTURE, "AVIF", quality=95, subsampling=samples)
+        )
+        for samples in ("4:0:0", "4:2:0", "4:2:2")
+    },
+    "AVIF of narrow range": lambda: avif(PICTURE, range="limited"),
+    "see-through AVIF": lambda: avif(SEE_THROUGH),
+    "see-through AVIF in P3": lambda: avif(
+        Image.merge("RGBA", (*P3[0].split(), SEE_THROUGH.getchannel("A"))), icc_profile=P3[1]
+    ),
+    "see-through AVIF, multiplied": lambda: avif(SEE_THROUGH, alpha_premultiplied=True),
+    **{
+        f"AVIF called {name!r}": (lambda name=name: called(avif(PICTURE), name))
+        for name in (b"mif1", b"miaf")
+    },
+    **{
+        f"JPEG of {samples}": (lambda samples=samples: simplejpeg.encode_jpeg(PIXELS, 95, "RGB", samples))
+        for samples in ("411", "420", "422", "440")
+    },
+    "JPEG of RGB": lambda: jpeg_of_rgb(),
+    "JPEG of RGB, told by its channels' names": lambda: without_adobe(jpeg_of_rgb()),
+    "progressive JPEG": lambda: to_bytes(PICTURE, "JPEG", quality=95, progressive=True),
+    "JPEG that can be restarted": lambda: to_bytes(PICTURE, "JPEG", quality=95, restart_marker_blocks=5),
     "empty gamma": lambda: png(PICTURE, png_chunk(b"gAMA")),
     "gamma with a wrong checksum": lambda: png(PICTURE, gamma(1)[:-1] + b"?"),
     "text that grows": lambda: png(PICTURE, png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(9_000_000)))),

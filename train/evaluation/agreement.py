@@ -11,8 +11,8 @@ from train.datasets.dataset import Subset, true_centre_square
 from train.evaluation.judging import outcome_of
 from train.evaluation.metrics import Figures, Scored, class_figures, wilson
 from webapp.model.bundle import load_bundle
-from webapp.model.labels import MALIGNANT_INDICES
-from webapp.model.predictor import read_outputs
+from webapp.model.labels import CLASSES
+from webapp.model.predictor import Prediction, read_outputs
 from webapp.model.runtimes import KerasRuntime, LiteRtRuntime
 from webapp.photo.imaging import correct_exposure, model_input
 
@@ -37,7 +37,7 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
     litert = LiteRtRuntime(loaded.file("model.tflite"), contract)
     largest: dict[str, float] = {}
     changed = 0
-    probabilities: list[tuple[np.ndarray, np.ndarray]] = []
+    predictions: list[tuple[Prediction, Prediction]] = []
     for record, image in tqdm(subset.images(), "Keras and LiteRT", len(subset.records), disable=None):
         box = true_centre_square(image.width, image.height, record.aspect)
         pixels = model_input(image, contract.input.size, box)
@@ -46,36 +46,34 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
         for name, values in found.items():
             difference = float(np.abs(values - expected[name]).max())
             largest[name] = max(largest.get(name, 0.0), difference)
-        said, says = (outcome_of(image, read_outputs(o, contract), contract, box) for o in (expected, found))
-        changed += said is not says
-        name = contract.outputs.probabilities
-        probabilities.append((expected[name][0], found[name][0]))
+        said, says = (read_outputs(outputs, contract) for outputs in (expected, found))
+        changed += outcome_of(image, said, contract, box) is not outcome_of(image, says, contract, box)
+        predictions.append((said, says))
     images = len(subset.records)
-    by_keras, by_litert = (np.array(rows) for rows in zip(*probabilities, strict=True))
-    malignant = list(MALIGNANT_INDICES)
-    moved = np.abs(by_litert[:, malignant].sum(axis=1) - by_keras[:, malignant].sum(axis=1))
+    by_keras, by_litert = zip(*predictions, strict=True)
+    moved = [abs(said.malignancy - says.malignancy) for said, says in predictions]
     tree = {
         "images": images,
         "largest": largest,
         "verdicts_changed": wilson(changed, images),
-        "mean_malignancy_change": float(moved.mean()),
+        "mean_malignancy_change": float(np.mean(moved)),
     }
     if all(record.dx is not None for record in subset.records):
-        before, after = (_figures(subset, rows, contract.decision_weights) for rows in (by_keras, by_litert))
+        before, after = (_figures(subset, rows) for rows in (by_keras, by_litert))
         for name in ("malignancy_auc", "balanced_accuracy"):
             tree[f"{name}_change"] = float(after[name] - before[name])
     return tree
 
 
-def _figures(subset: Subset, probabilities: np.ndarray, weights: Sequence[float]) -> Figures:
+def _figures(subset: Subset, predictions: Sequence[Prediction]) -> Figures:
     records = subset.records
     return class_figures(
         Scored(
             malignant=np.array([record.malignant for record in records]),
-            malignancy=probabilities[:, list(MALIGNANT_INDICES)].sum(axis=1),
+            malignancy=np.array([prediction.malignancy for prediction in predictions]),
             groups=np.array([record.lesion_id for record in records]),
             truth=subset.classes,
-            probabilities=probabilities,
-            diagnosis=(probabilities * np.array(weights)).argmax(axis=1),
+            probabilities=np.array([prediction.probabilities for prediction in predictions]),
+            diagnosis=np.array([CLASSES.index(str(prediction.diagnosis)) for prediction in predictions]),
         )
     )

@@ -53,6 +53,9 @@ class Answers:
     """What the app takes each photo for, see :func:`train.evaluation.judging.kind_of`."""
     cautions: tuple[tuple[Caution, ...], ...] = ()
     """Why each photo is never ``no_signs``, as far as the photo itself is the reason."""
+    diagnoses: tuple[str, ...] = ()
+    """What the app names of the seven; empty where it is not asked, and the largest probability by the
+    contract's weights counts."""
     weighed: np.ndarray | None = None
     """``(count, 7)``: the same with age, sex and place, as far as they are known; ``None`` where the model
     does not know what they tell."""
@@ -89,6 +92,7 @@ def predict(predictor: Looks, subset: Subset) -> Answers:
 def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
     """Runs photos through a predictor."""
     records, probabilities, limits, turned_away, kinds, weighed, cautions = [], [], [], [], [], [], []
+    diagnoses = []
     contract = predictor.bundle.contract
     for (record, image, box), prediction in _looked_at(predictor, photos):
         records.append(record)
@@ -96,6 +100,7 @@ def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
         limits.append(holding(prediction, contract))
         turned_away.append(refused(image, prediction, contract, box))
         kinds.append(kind_of(prediction, contract))
+        diagnoses.append(str(prediction.diagnosis))
         cautions.append(photo_cautions(prediction, limits_for(prediction, contract)))
         offsets = contract.operating_point(prediction.phone).details
         weighed.append(weigh(prediction, details_of(record), offsets).probabilities)
@@ -106,6 +111,7 @@ def predict_images(predictor: Looks, photos: Iterable[Look]) -> Answers:
         np.array(turned_away, bool),
         tuple(kinds),
         tuple(cautions),
+        tuple(diagnoses),
         np.array(weighed, np.float64).reshape(-1, len(CLASSES)) if contract.details else None,
     )
 
@@ -117,6 +123,7 @@ def with_details(answers: Answers) -> Answers:
     return replace(
         answers,
         probabilities=answers.weighed,
+        diagnoses=(),
         limits=np.column_stack([answers.limits[:, 0], unsure]),
     )
 
@@ -143,7 +150,7 @@ def scored_classes(answers: Answers, weights: Iterable[float]) -> Scored:
         weights: The contract's decision weights.
     """
     truth = np.array([CLASSES.index(str(record.dx)) for record in answers.records])
-    return score(
+    scored = score(
         answers.probabilities,
         truth,
         [record.lesion_id for record in answers.records],
@@ -151,6 +158,9 @@ def scored_classes(answers: Answers, weights: Iterable[float]) -> Scored:
         answers.limits,
         answers.refused,
     )
+    if not answers.diagnoses:
+        return scored
+    return replace(scored, diagnosis=np.array([CLASSES.index(dx) for dx in answers.diagnoses]))
 
 
 def scored_malignancy(answers: Answers, by_patient: bool = False) -> Scored:

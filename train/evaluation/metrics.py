@@ -162,10 +162,10 @@ def calibration_figures(scored: Scored) -> Figures:
     ``malignancy_ece`` is of the malignancy score; ``class_ece`` of the largest of the seven
     probabilities against how often it is right.
     """
-    figures = {"malignancy_ece": _ece(scored.malignancy, scored.malignant)}
+    figures = {"malignancy_ece": calibration_error(scored.malignancy, scored.malignant)}
     if scored.probabilities is not None and scored.truth is not None:
         top = scored.probabilities.argmax(axis=1)
-        figures["class_ece"] = _ece(scored.probabilities.max(axis=1), top == scored.truth)
+        figures["class_ece"] = calibration_error(scored.probabilities.max(axis=1), top == scored.truth)
     return figures
 
 
@@ -250,7 +250,9 @@ def _mean_recall(truth: np.ndarray, said: np.ndarray) -> float:
     return float(np.mean([np.mean(said[truth == c] == c) for c in np.unique(truth)]))
 
 
-def _ece(confidence: np.ndarray, right: np.ndarray) -> float:
+def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Returns the expected calibration error (15 equal-width bins; Guo et al. 2017): how far, on average,
+    chances ``(count,)`` lie from how often they come true, ``bool (count,)``."""
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
     index = np.clip(np.digitize(confidence, edges) - 1, 0, CALIBRATION_BINS - 1)
     gaps = [

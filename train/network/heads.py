@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from keras import layers
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 # For standardised features: hundreds of photos stand against 1,280 weights.
@@ -25,6 +26,10 @@ class LogisticHead:
     def logits(self, features: np.ndarray) -> np.ndarray:
         """Returns log-odds of shape ``(…,)`` of features ``(…, channels)``."""
         return np.asarray(features @ self.weights + self.bias)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Returns chances (0–1) of shape ``(…,)`` of features ``(…, channels)``."""
+        return np.asarray(expit(self.logits(features).astype(np.float64)))
 
     def as_dense(self, embedding: Any, name: str, probability: bool = True) -> Any:
         """Returns the probability, or the log-odds, as part of a Keras graph, ``(batch, 1)`` of an

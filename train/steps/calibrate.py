@@ -18,15 +18,18 @@ from scipy.optimize import minimize_scalar
 
 from train.datasets.dataset import Subset, true_centre_square
 from train.datasets.details import details_of
-from train.evaluation.metrics import auc, binary_figures, mean_recall_of, score
+from train.evaluation.metrics import auc, binary_figures, calibration_error, mean_recall_of, score
+from train.network.heads import LogisticHead
 from train.network.served import Calibration, Heads, build_served_model, load_heads, save_heads
 from train.steps.fit_details import fit_details, with_offsets
 from train.steps.fit_heads import Network, PhotoSets, fit_heads, plain_views
-from train.steps.fit_limits import Sample, choose_limits
+from train.steps.fit_kind_prior import fit_kind_prior
+from train.steps.fit_limits import Sample, choose_limits, shares_hurried
 from train.steps.fit_spot_limits import made_photos_refused, with_spot_limits
 from train.steps.run_folder import CLASSIFIER
 from train.steps.training_set import training_prior
 from webapp.model.contract import DetailOffsets, Gate, KindLimits, PhotoKind, Thresholds
+from webapp.model.kind_prior import phone_share, with_kind_prior
 from webapp.model.labels import CLASSES, MALIGNANT_INDICES
 from webapp.photo.imaging import model_input
 from webapp.photo.quality import measure_quality
@@ -40,7 +43,9 @@ KIND_LIMITS: Final = KindLimits(dermatoscope=0.1, phone=0.9)
 # Blurring by 2 of 192 pixels costs .02 of malignancy AUC, and 98 % of such photos lie below this.
 SHARPNESS_ROOM: Final = 0.85
 BRIGHTNESS_ROOM: Final = 0.6
-GLARE: Final = 0.15  # none in HAM10000, at most 0.06 in phone photos
+# None in HAM10000, at most 0.06 in phone photos. Brightened until up to this share is white, validation
+# photos lose .02 of malignancy AUC and no cancer more gets the all-clear; with more they lose .03 to .07.
+GLARE: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Choices:
     gate: Gate
     figures: dict[str, float]
     details: dict[PhotoKind, DetailOffsets] = dataclasses.field(default_factory=dict)
+    malignancy_log_odds: dict[PhotoKind, float] = dataclasses.field(default_factory=dict)
+    """What a photo of a kind adds to them, see :mod:`webapp.model.kind_prior`."""
     limits: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """What other prices of the all-clear would cost, see :class:`train.steps.fit_limits.Limits`."""
 
@@ -106,27 +113,40 @@ def calibrate(
         "val_balanced_accuracy": mean_recall_of(scored, weights),
         "val_malignancy_auc": binary_figures(scored)["malignancy_auc"],
     }
-    details = {PhotoKind.DERMATOSCOPE: _details(seen, calibration, figures, "dermoscopy")}
-    if phone:
-        malignancy = _malignancy(calibration.probabilities(phone.logits))
-        figures["val_phone_auc"] = auc(_malignant(phone.subset), malignancy)
-        details[PhotoKind.PHONE] = _details(phone, calibration, figures, "phone")
-
     heads, head_figures = fit_heads(
         network, train, seen.embeddings, size, others, closer, phone.embeddings if phone else None
     )
     save_heads(run / HEADS, heads)
+    log_odds: dict[PhotoKind, float] = {}
+    if phone and heads.phone:
+        log_odds = _kind_prior(phone, calibration.probabilities(phone.logits), heads.phone, figures)
+
+    def as_served(each: _Looked) -> np.ndarray:
+        found = calibration.probabilities(each.logits)
+        if not log_odds or heads.phone is None:
+            return found
+        return with_kind_prior(found, heads.phone.probabilities(each.embeddings), KIND_LIMITS, log_odds)
+
+    details = {PhotoKind.DERMATOSCOPE: _details(seen, as_served(seen), figures, "dermoscopy")}
+    if phone:
+        figures["val_phone_auc"] = auc(_malignant(phone.subset), _malignancy(as_served(phone)))
+        details[PhotoKind.PHONE] = _details(phone, as_served(phone), figures, "phone")
     samples = [
         _sample(
             each,
-            calibration,
+            as_served(each),
             heads,
             PhotoKind.PHONE if each is phone else PhotoKind.DERMATOSCOPE,
             details if each in (seen, phone) else {},
         )
         for each in looked
     ]
-    limits = choose_limits(samples)
+    limits = choose_limits(samples, log_odds)
+    for each, found in zip(looked, samples, strict=True):
+        hurried = shares_hurried(found, limits.thresholds[found.kind])
+        figures |= {
+            f"val_{name}_hurried_{each.subset.collection.name}": share for name, share in hurried.items()
+        }
     gate = _gate([val, *([others.phone_val] if others.phone_val else [])], size)
     if heads.lesion_map is not None:
         assert others.masks is not None
@@ -143,6 +163,7 @@ def calibrate(
         gate=gate,
         figures=figures | head_figures,
         details={kind: found for kind, found in details.items() if found != DetailOffsets()},
+        malignancy_log_odds=log_odds,
         limits=limits.table,
     )
     (run / CALIBRATION).write_text(json.dumps(dataclasses.asdict(choices), indent=2) + "\n", encoding="utf-8")
@@ -165,6 +186,8 @@ def load_choices(run: Path) -> tuple[Choices, Heads]:
     tree["kind_limits"] = tree["kind_limits"] and KindLimits(**tree["kind_limits"])
     tree["gate"] = Gate(**tree["gate"])
     tree["details"] = {PhotoKind(k): _offsets(v) for k, v in tree["details"].items()}
+    # Runs that were calibrated before there was such a thing have none.
+    tree["malignancy_log_odds"] = {PhotoKind(k): v for k, v in tree.get("malignancy_log_odds", {}).items()}
     prices = tree.pop("limits")
     choices = Choices(**{key: _tuple(value) for key, value in tree.items()}, limits=prices)
     return choices, load_heads(run / HEADS)
@@ -202,12 +225,25 @@ def _look(network: Network, subset: Subset, size: int) -> _Looked:
     )
 
 
+def _kind_prior(
+    phone: _Looked, probabilities: np.ndarray, head: LogisticHead, figures: dict[str, float]
+) -> dict[PhotoKind, float]:
+    """Fits how much more common cancers are among a phone's photos, and notes what that gains."""
+    malignancy, malignant = _malignancy(probabilities), _malignant(phone.subset)
+    share = phone_share(head.probabilities(phone.embeddings), KIND_LIMITS)
+    fitted = fit_kind_prior(malignancy, malignant, share, [r.patient_id for r in phone.subset.records])
+    figures["val_kind_prior_gain_phone"] = fitted.gain
+    for name, scores in (("own", malignancy), ("kind", fitted.cross_validated)):
+        figures[f"val_ece_phone_{name}_prior"] = calibration_error(scores, malignant)
+    return {PhotoKind.PHONE: fitted.log_odds} if fitted.log_odds else {}
+
+
 def _details(
-    looked: _Looked, calibration: Calibration, figures: dict[str, float], name: str
+    looked: _Looked, probabilities: np.ndarray, figures: dict[str, float], name: str
 ) -> DetailOffsets:
     """Fits what age, sex and place tell, and notes what that gains."""
     told = [details_of(record) for record in looked.subset.records]
-    truth, probabilities = looked.subset.classes, calibration.probabilities(looked.logits)
+    truth = looked.subset.classes
     groups = [record.patient_id for record in looked.subset.records]  # a lesion's, where no patient is named
     fitted = fit_details(probabilities, truth, told, groups)
     figures[f"val_details_gain_{name}"] = fitted.gain
@@ -218,12 +254,12 @@ def _details(
 
 def _sample(
     looked: _Looked,
-    calibration: Calibration,
+    probabilities: np.ndarray,
     heads: Heads,
     kind: PhotoKind,
     details: Mapping[PhotoKind, DetailOffsets],
 ) -> Sample:
-    probabilities, subset = calibration.probabilities(looked.logits), looked.subset
+    subset = looked.subset
     told = [details_of(record) for record in subset.records]
     weighed = with_offsets(probabilities, told, details[kind]) if kind in details else None
     melanoma = CLASSES.index("mel")

@@ -111,6 +111,8 @@ def export(
     }
     if choices.details:
         contract["details"] = {kind: _details(found) for kind, found in choices.details.items()}
+    if choices.malignancy_log_odds:
+        contract["malignancy_log_odds"] = dict(choices.malignancy_log_odds)
     if choices.limits:
         contract["prices"] = choices.limits
     if choices.kind_limits:

@@ -9,8 +9,8 @@ LESION: Final = 0.5
 """From this chance on a place of the map counts as lesion."""
 SURE: Final = 0.98
 """A further spot counts from this peak on: hairs and the rim of a lesion make fainter ones."""
-LEAST_AREA: Final = 0.006
-"""Of the square, that a further spot covers: three of the 576 places of a map are noise."""
+LEAST_AREA: Final = 0.003
+"""Of the square, that a further spot covers: one of the 576 places of a map is noise."""
 REACH: Final = 0.085
 """Of the map's side: parts that are no further apart are one spot. A lesion may pale in between."""
 
@@ -33,6 +33,12 @@ class Spot:
     def area(self) -> float:
         """Which share (0–1) of the square it covers."""
         return float(self.places.mean())
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether it goes on beyond the edge of the square."""
+        left, upper, right, lower = self.box
+        return min(left, upper) <= 0 or max(right, lower) >= 1
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -63,11 +69,16 @@ def spots_of(lesion_map: np.ndarray) -> tuple[Spot, ...]:
 
 
 def beside(lesion_map: np.ndarray) -> float:
-    """Returns which share (0–1) of what looks like lesion is further spots beyond doubt: 0 for a single one,
-    0.5 for two alike, more for many."""
+    """Returns how much of what looks like lesion is further spots beyond doubt: 0 for a single one, 0.5 for
+    two alike, 1 for three, more for many.
+
+    From the third on they count twice, because photos of one lesion do show a second. What the edge cuts off
+    does not count: stickers, pen and the next lesion look in there (``train/LOG.md``).
+    """
     found = spots_of(lesion_map)
-    further = [spot.weight for spot in found if spot.peak >= SURE and spot.area >= LEAST_AREA][1:]
-    return sum(further) / sum(spot.weight for spot in found) if further else 0.0
+    shown = [*found[:1], *(spot for spot in found[1:] if not spot.cut_off)]
+    sure = [spot.weight for spot in shown if spot.peak >= SURE and spot.area >= LEAST_AREA]
+    return (sum(sure[1:]) + sum(sure[2:])) / sum(spot.weight for spot in shown) if sure[1:] else 0.0
 
 
 def sureness(lesion_map: np.ndarray) -> float:

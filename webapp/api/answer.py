@@ -1,10 +1,11 @@
 """What a program gets: the record of one photo, with its heat map where that was asked for."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
+from webapp.answer.ahead import one_ahead
 from webapp.answer.assessment import Outcome
 from webapp.answer.diagnose import examine, read_photo, read_spot
 from webapp.answer.messages import PHOTO_MESSAGES
@@ -31,24 +32,10 @@ def answer(predictor: Predictor, asked: AskedPhoto, settings: Settings) -> dict[
 def answers(
     predictor: Predictor, asked: Sequence[AskedPhoto], settings: Settings
 ) -> Iterator[dict[str, Any]]:
-    """Yields the record of each photo, in their order: one that cannot be read must not spoil the others.
-
-    The next photo is decoded while the network looks at the last one.
-    """
-    with ThreadPoolExecutor(1) as reader:
-        ahead: Future[Read] | None = None
-        for photo, following in zip(asked, [*asked[1:], None], strict=True):
-            read = ahead or _read_in(reader, predictor, photo, settings)
-            read.exception()  # waits; what it is raised for comes with its record
-            ahead = _read_in(reader, predictor, following, settings) if following else None
-            yield _answer_or_error(predictor, photo, read)
-
-
-def _read_in(
-    reader: ThreadPoolExecutor, predictor: Predictor, asked: AskedPhoto, settings: Settings
-) -> "Future[Read]":
-    # With the request, in whose line of the log the photo is noted.
-    return reader.submit(copy_context().run, _read, predictor, asked, settings)
+    """Yields the record of each photo, in their order: one that cannot be read must not spoil the others."""
+    reads = [partial(_read, predictor, photo, settings) for photo in asked]
+    for photo, read in zip(asked, one_ahead(reads), strict=True):
+        yield _answer_or_error(predictor, photo, read)
 
 
 def _read(predictor: Predictor, asked: AskedPhoto, settings: Settings) -> Read:

@@ -107,7 +107,7 @@ class OperatingPoint:
 @dataclass(frozen=True)
 class Gate:
     """What the model may judge: at most ``unfamiliarity`` and ``glare``, at least ``sharpness`` and
-    ``brightness`` (see :class:`webapp.photo.quality.Quality`), at most ``beside`` of what looks like lesion
+    ``brightness`` (see :class:`webapp.photo.quality.Quality`), at most ``beside`` of further spots
     beside the main spot, and a main spot that is as sure as ``sureness`` at least (see
     :mod:`webapp.answer.spots`). ``None`` is no limit."""
 
@@ -127,7 +127,9 @@ class Contract:
     ``classes``, in that order. So does ``golden``, the model's answer for
     :func:`webapp.model.golden.golden_picture`; ``None`` for a model that came without it. ``kind_limits`` is
     ``None`` for a model that does not tell the kinds of photo apart: it has the same thresholds for all.
-    ``details`` is empty for a model that does not know what age, sex and place tell.
+    ``details`` is empty for a model that does not know what age, sex and place tell. ``malignancy_log_odds``
+    is what a photo of a kind adds to the log-odds of malignancy (:mod:`webapp.model.kind_prior`), and empty
+    for a model that needs no such thing.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Contract:
     golden: tuple[float, ...] | None = None
     kind_limits: KindLimits | None = None
     details: Mapping[PhotoKind, DetailOffsets] = field(default_factory=dict)
+    malignancy_log_odds: Mapping[PhotoKind, float] = field(default_factory=dict)
 
     def operating_point(self, phone: float | None) -> OperatingPoint:
         """Chooses the thresholds for a photo; where its kind is in doubt, the more cautious ones.
@@ -211,6 +214,7 @@ def parse_contract(content: Mapping[str, Any]) -> Contract:
         gate=_gate(fields),
         kind_limits=_kind_limits(fields),
         details=_details_by_kind(fields),
+        malignancy_log_odds=_malignancy_log_odds(fields),
         golden=fields.group("golden").per_class("probabilities") if fields.has("golden") else None,
     )
 
@@ -263,6 +267,15 @@ def _kind_limits(fields: "_Fields") -> KindLimits | None:
     if not 0 <= limits.dermatoscope <= limits.phone <= 1:
         raise ContractError("kind_limits must be 0 ≤ dermatoscope ≤ phone ≤ 1")
     return limits
+
+
+def _malignancy_log_odds(fields: "_Fields") -> Mapping[PhotoKind, float]:
+    if not fields.has("malignancy_log_odds"):
+        return {}
+    if not fields.has("kind_limits"):
+        raise ContractError("malignancy_log_odds are of kinds of photo, but no kind_limits divide them")
+    group = fields.group("malignancy_log_odds")
+    return {PhotoKind(kind): group.number(kind) for kind in PhotoKind if group.has(kind)}
 
 
 def _thresholds(fields: "_Fields") -> Thresholds:

@@ -13,6 +13,7 @@ from PIL import Image
 from webapp.config import Settings
 from webapp.model.bundle import BUNDLE_FOLDER, Bundle, load_bundle
 from webapp.model.contract import Contract
+from webapp.model.kind_prior import with_kind_prior
 from webapp.model.labels import CLASSES, MALIGNANT_INDICES
 from webapp.model.own_model import open_own_model
 from webapp.model.runtimes import KerasRuntime, LiteRtRuntime, Runtime
@@ -111,15 +112,21 @@ def read_outputs(outputs: Mapping[str, np.ndarray], contract: Contract) -> Predi
     if not contract.classes:
         return Prediction(malignancy=float(probabilities[0]))
     lesion_map = outputs[names.lesion_map][0, :, :, 0] if names.lesion_map else None
+    # By the network's own: the weights are for the classes' shares that it was calibrated for.
+    diagnosis = CLASSES[int(np.argmax(probabilities * contract.decision_weights))]
+    phone = float(outputs[names.phone][0, 0]) if names.phone else None
+    if contract.malignancy_log_odds and contract.kind_limits and phone is not None:
+        one = probabilities[np.newaxis], np.array([phone])
+        (probabilities,) = with_kind_prior(*one, contract.kind_limits, contract.malignancy_log_odds)
     return Prediction(
         malignancy=min(1.0, float(probabilities[list(MALIGNANT_INDICES)].sum())),  # float32 sums to 1 + 1e-7
         probabilities=tuple(map(float, probabilities)),
-        diagnosis=CLASSES[int(np.argmax(probabilities * contract.decision_weights))],
+        diagnosis=diagnosis,
         activation_map=_malignant_activation(outputs[names.class_activation_maps][0], lesion_map)
         if names.class_activation_maps
         else None,
         unfamiliarity=float(outputs[names.unfamiliarity][0, 0]) if names.unfamiliarity else None,
-        phone=float(outputs[names.phone][0, 0]) if names.phone else None,
+        phone=phone,
         lesion_map=lesion_map,
     )
 

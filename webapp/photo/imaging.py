@@ -38,7 +38,9 @@ Box = tuple[float, float, float, float]
 Rows = Callable[[int, int], Image.Image]
 """Cuts out the rows from the first number up to the second."""
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
+"""In the order in which they are tried: HEIC's plugin also takes an AVIF that calls itself a HEIF of any kind
+(``mif1``), but cannot decode it."""
 MAX_SIDE: Final = 65_535  # pixels, as in JPEG; a PNG of 1 × 64,000,000 takes 1 GB and 7 seconds
 STRIP: Final = 1_000_000  # pixels that are scaled down and brought to sRGB at a time
 KEPT_SIDE: Final = 750
@@ -54,6 +56,8 @@ PNG_BYTES: Final = 4.0
 WEBP_BYTES: Final = 16.5
 AVIF_BYTES: Final = 8.2
 """What decoders hold of each pixel at once, measured; that of AVIF holds its samples besides."""
+AVIF_ALPHA: Final = 2.0
+"""Samples more where it is see-through: that picture is decoded for itself."""
 _budget: Final = Budget(DECODING_BYTES)
 
 
@@ -174,7 +178,7 @@ class _Source:
 def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
     structure = _looked_through(data, max_pixels)
     try:
-        readable = png.bare(data) if data.startswith(png.SIGNATURE) else data
+        readable = png.bare(data) if data.startswith(png.SIGNATURE) else iso.known(data)
         opened = Image.open(io.BytesIO(readable), formats=FORMATS)
     except Exception as error:  # Pillow's plugins raise far more than OSError on hostile files
         if webp.read(data) or coded_items.is_broken(data):
@@ -278,15 +282,22 @@ def _reduced(source: _Source, factor: int, within: tuple[int, int, int, int]) ->
     left, upper, right, lower = within
     begin, end = left // done, -(-right // done)
     top, bottom = upper // done, -(-lower // done)
-    # A new picture, so that neither EXIF nor ICC nor XMP comes along.
-    reduced = Image.new("RGB", (-(-(end - begin) // left_to_do), -(-(bottom - top) // left_to_do)))
     step = max(8, STRIP // (end - begin) // 8 * 8)
+
+    def strip(at: int) -> Image.Image:
+        part = rows(at, min(at + step, bottom))
+        if (begin, end) != (0, part.width):
+            part = part.crop((begin, 0, end, part.height))
+        part = _eight_bit(part, keep=source.convert is not None)
+        return _in_srgb(part if left_to_do == 1 else part.reduce(left_to_do), source.convert)
+
+    if top + step >= bottom:
+        reduced = strip(top)
+        reduced.info = {}  # neither EXIF nor ICC nor XMP comes along
+        return reduced
+    reduced = Image.new("RGB", (-(-(end - begin) // left_to_do), -(-(bottom - top) // left_to_do)))
     for at in range(top, bottom, step):
-        strip = rows(at, min(at + step, bottom))
-        if (begin, end) != (0, strip.width):
-            strip = strip.crop((begin, 0, end, strip.height))
-        strip = _eight_bit(strip, keep=source.convert is not None).reduce(left_to_do)
-        reduced.paste(_in_srgb(strip, source.convert), (0, (at - top) // left_to_do))
+        reduced.paste(strip(at), (0, (at - top) // left_to_do))
     return reduced
 
 
@@ -352,11 +363,16 @@ def _jpeg(opened: ImageFile.ImageFile, data: bytes, parts: Jpeg) -> _Source:
             opened.load()
             left = max(1, factor // max(1, round(size[0] / opened.width)))
             return left, lambda top, bottom: opened.crop((0, top, opened.width, bottom))
-        if channels == 4:
-            pixels = 255 - pixels  # as Adobe writes them, and everybody reads them
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[channels]
         shown = pixels[..., 0] if channels == 1 else pixels
-        return 1, lambda top, bottom: Image.fromarray(shown[top:bottom], mode)
+
+        def rows(top: int, bottom: int) -> Image.Image:
+            part = shown[top:bottom]
+            # Adobe writes inks the other way round, and so everybody reads them. All of them at once would
+            # be one more picture of up to 256 MB.
+            return Image.fromarray(255 - part if channels == 4 else part, mode)
+
+        return 1, rows
 
     return _Source(
         "JPEG",
@@ -418,7 +434,8 @@ def _webp(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
 def _avif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
     properties = iso.properties(data)
     coded = iso.read_av1(properties)
-    samples = coded.samples * (1 if coded.bits == 8 else 2)
+    alpha = AVIF_ALPHA if opened.mode == "RGBA" else 0.0
+    samples = (coded.samples + alpha) * (1 if coded.bits == 8 else 2)
 
     def open_rows(factor: int) -> tuple[int, Rows]:
         coded_items.check(data)
@@ -444,7 +461,7 @@ def _heif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
 
     def open_rows(factor: int) -> tuple[int, Rows]:
         coded_items.check(data)
-        file = pillow_heif.open_heif(io.BytesIO(data), remove_stride=False)
+        file = pillow_heif.open_heif(io.BytesIO(iso.known(data)), remove_stride=False)
         frame = file[file.primary_index]
         pixels, stride = frame.data, frame.stride
         if frame.size != opened.size:

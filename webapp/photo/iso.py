@@ -12,6 +12,13 @@ MAX_BOXES: Final = 10_000  # a phone's HEIC has 200
 Place = tuple[int, int]
 """Begin and end in a file."""
 
+_MOST_BRANDS: Final = 512  # bytes of them; files have 5
+_CALLED: Final = frozenset(
+    {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+)
+_FIRST: Final = (b"avif", b"heic", b"heix")
+"""What a file is called that says of none of these that it is one, but that it is compatible with one."""
+
 UNREADABLE: Final = (KeyError, StopIteration, struct.error, IndexError)
 """What comes of boxes that are none; a decoder will tell what is wrong with them."""
 
@@ -50,6 +57,19 @@ class Meta:
                 name, (begin, end) = self.known[number - 1]
                 found.setdefault(name, []).append(self.data[begin:end])
         return found
+
+
+def known(data: bytes) -> bytes:
+    """Returns a file under a name by which decoders know it.
+
+    Browsers look at all that a HEIC or AVIF says it is compatible with, Pillow and libheif at the first.
+    """
+    if data[4:8] != b"ftyp" or data[8:12] in _CALLED:
+        return data
+    end = min(int.from_bytes(data[:4]), _MOST_BRANDS)
+    brands = {data[place : place + 4] for place in range(16, end, 4)}
+    name = next((each for each in _FIRST if each in brands), None)
+    return data[:8] + name + data[12:] if name else data
 
 
 def properties(data: bytes) -> dict[bytes, list[bytes]]:

@@ -117,9 +117,13 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
     @property
     def limits(self) -> dict[str, int]:
-        """What a photo may have, for the script that makes larger ones smaller."""
+        """What a photo may have and take, for the script that makes larger ones smaller and sends them."""
         settings = current_settings()
-        return {"data-max-bytes": settings.max_upload_bytes, "data-max-pixels": settings.max_pixels}
+        return {
+            "data-max-bytes": settings.max_upload_bytes,
+            "data-max-pixels": settings.max_pixels,
+            "data-max-seconds": settings.upload_seconds + settings.stall_seconds,
+        }
 
     @property
     def check_limits(self) -> dict[str, float | None]:

@@ -3,10 +3,12 @@
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from flask import Request
 
+from webapp.answer.ahead import one_ahead
 from webapp.answer.assessment import Assessment, Outcome, Urgency
 from webapp.answer.diagnose import examine, read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
@@ -76,10 +78,11 @@ def read_photos(request: Request) -> tuple[AskedPhoto, ...]:
 def look(predictor: Predictor, photos: Sequence[AskedPhoto], settings: Settings) -> Iterator[Looked]:
     """Looks at one photo after the other, and keeps of each but a small picture."""
     version = predictor.bundle.contract.version
-    for asked in photos:
+    reads = [partial(read_photo, asked.upload.stream, settings, asked.box) for asked in photos]
+    for asked, read in zip(photos, one_ahead(reads), strict=True):
         name = asked.upload.filename or ""
         try:
-            photo = read_photo(asked.upload.stream, settings, asked.box)
+            photo = read.result()
         except PhotoError as error:
             sentence = PHOTO_MESSAGES[error.code].sentence
             yield Looked(Record.unreadable(name, sentence, version), error=error.code)

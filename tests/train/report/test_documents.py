@@ -64,6 +64,24 @@ def test_an_older_bundle_gives_a_shorter_card_with_every_heading(bundle):
     assert "more information needed" not in card.lower()
 
 
+def test_the_card_tells_what_a_kind_adds_and_when_an_unsure_spot_is_soon(bundle):
+    limits = {"signs": 0.3, "unsure": 0.03}
+    contract = {
+        **CONTRACT,
+        "malignancy_log_odds": {"phone": 0.875},
+        "thresholds": {
+            "dermatoscope": {**limits, "melanoma": 0.109},
+            "phone": {**limits, "melanoma": 0.086},
+        },
+    }
+    (bundle / "contract.json").write_text(json.dumps(contract))
+    report(bundle)
+    card = (bundle / "MODEL_CARD.md").read_text()
+    assert "A phone's photo has 0.88 added to its log-odds of cancer" in card
+    assert "from a chance of melanoma of 0.109 on" in card
+    assert "(0.086 for a phone's photo)" in card
+
+
 def test_every_picture_in_the_card_is_there_and_old_ones_go(bundle):
     (bundle / "report").mkdir()
     (bundle / "report" / "of_an_earlier_report.svg").write_text("<svg/>")

@@ -60,6 +60,7 @@ def test_choices_survive_their_file(tmp_path):
         gate=Gate(1.0, 2.0, 60.0, 0.15),
         figures={"val": 0.7},
         details={PhotoKind.PHONE: DetailOffsets((30.0,), (FLAT,), {"male": FLAT}, {"foot": FLAT})},
+        malignancy_log_odds={PhotoKind.PHONE: 0.8},
         limits=[{"price": 0.05, "collections": {}}],
     )
     (tmp_path / CALIBRATION).write_text(json.dumps(dataclasses.asdict(choices)))

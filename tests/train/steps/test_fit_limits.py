@@ -5,18 +5,22 @@ import pytest
 
 from train.steps.fit_limits import (
     FAMILIAR,
+    HURRIED,
     MISSED_AT_HOME,
     MISSED_UNSEEN,
     PRICES,
     SPECIFICITY,
     Sample,
     choose_limits,
+    melanoma_limit,
     shares_cleared,
+    shares_hurried,
     thresholds_for,
 )
 from webapp.model.contract import PhotoKind
 
 HOME, PHONE = PhotoKind.DERMATOSCOPE, PhotoKind.PHONE
+PER_PHOTO = ("malignancy", "malignant", "unfamiliarity", "melanoma", "diagnosed_melanoma")
 
 
 def sample(name, shift, kind=HOME, home=False, count=2000, seed=0):
@@ -90,13 +94,42 @@ def test_details_only_take_the_all_clear_back(samples):
     assert (better.cleared(limits) == home.cleared(limits)).all()
 
 
-def test_most_melanomas_that_are_not_told_no_signs_are_seen_soon(samples):
-    home, limits = samples[0], thresholds_for(HOME, samples)
-    told = home.diagnosed_melanoma & (home.malignancy >= limits.unsure)
-    soon = (home.malignancy >= limits.signs) | (home.melanoma >= limits.melanoma)
-    assert soon[told].mean() >= 0.95
-    few = dataclasses.replace(home, diagnosed_melanoma=np.arange(len(home.malignant)) == 0)
-    assert thresholds_for(HOME, [few]).melanoma is None
+def test_of_the_harmless_that_are_told_unsure_at_most_a_third_is_hurried(samples):
+    rng = np.random.default_rng(5)
+    part = np.where(samples[0].diagnosed_melanoma, rng.uniform(0.4, 0.9, 2000), rng.uniform(0.1, 0.8, 2000))
+    home = dataclasses.replace(samples[0], melanoma=samples[0].malignancy * part)
+    limits = thresholds_for(HOME, [home])
+    hurried = shares_hurried(home, limits)
+    assert HURRIED - 0.01 < hurried["harmless"] <= HURRIED
+    assert hurried["melanomas"] > hurried["harmless"]
+    for count in range(1700, 1704):
+        some = dataclasses.replace(home, **{name: getattr(home, name)[:count] for name in PER_PHOTO})
+        share = shares_hurried(some, thresholds_for(HOME, [some]))["harmless"]
+        assert HURRIED - 0.05 < share <= HURRIED
+    few = dataclasses.replace(home, malignant=np.ones(len(home.malignant), bool))
+    assert melanoma_limit(few, limits.signs, limits.unsure) is None
+    assert shares_hurried(home, dataclasses.replace(limits, melanoma=None)) == {}
+
+
+def test_what_a_kind_adds_to_the_chance_gives_no_photo_another_answer(samples):
+    """The phone's all-clear asks as little of the photo itself, and so where its collection is left out."""
+    added = {PHONE: 1.3}
+    weighed = [
+        dataclasses.replace(each, malignancy=1 / (1 + np.exp(-1.3) * (1 / each.malignancy - 1)))
+        if each.kind is PHONE
+        else each
+        for each in samples
+    ]
+    before, after = choose_limits(samples), choose_limits(weighed, added)
+    assert after.thresholds[HOME] == before.thresholds[HOME]
+    assert after.thresholds[PHONE].unsure > before.thresholds[PHONE].unsure
+    for each, moved in zip(samples, weighed, strict=True):
+        same = each.cleared(before.thresholds[each.kind]) == moved.cleared(after.thresholds[each.kind])
+        assert same.mean() > 0.999
+    for row, other in zip(before.table, after.table, strict=True):
+        assert row["collections"]["phones"]["left_out"] == pytest.approx(
+            other["collections"]["phones"]["left_out"], abs=0.003
+        )
 
 
 def test_the_price_is_the_highest_that_holds_where_the_limit_has_not_been(samples):

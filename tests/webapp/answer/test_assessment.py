@@ -100,7 +100,7 @@ def shown(*spots: tuple[int, float]) -> Prediction:
     """A map with spots of so many places and such a chance, side by side."""
     lesion_map = np.full((24, 24), 0.02, np.float32)
     for column, (places, chance) in enumerate(spots):
-        lesion_map[:places, 3 * column] = chance
+        lesion_map[4 : 4 + places, 2 + 3 * column] = chance
     return Prediction(0.01, lesion_map=lesion_map)
 
 

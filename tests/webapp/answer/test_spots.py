@@ -44,13 +44,27 @@ def test_a_spot_may_be_bent_and_the_whole_square_may_be_one() -> None:
     assert everything.area == 1 and everything.box == (0, 0, 1, 1)
 
 
-def test_what_lies_beside_the_main_spot_is_a_share_of_everything() -> None:
+def test_what_lies_beside_the_main_spot_counts_by_its_share() -> None:
     one, other = (slice(2, 6), slice(2, 6), 0.99), (slice(12, 16), slice(12, 16), 0.99)
     assert beside(lesion_map()) == 0
     assert beside(lesion_map(one)) == 0
     assert beside(lesion_map(one, other)) == pytest.approx(0.5)
     third = (slice(12, 16), slice(2, 6), 0.99)
-    assert beside(lesion_map(one, other, third)) == pytest.approx(2 / 3)
-    doubtful, tiny = (slice(12, 16), slice(2, 6), 0.9), (slice(20, 21), slice(20, 22), 0.99)
+    assert beside(lesion_map(one, other, third)) == pytest.approx(1)
+    fourth = (slice(20, 22), slice(8, 10), 0.99)
+    assert beside(lesion_map(one, other, third, fourth)) > 1
+    doubtful, tiny = (slice(12, 16), slice(2, 6), 0.9), (slice(20, 21), slice(20, 21), 0.99)
     assert beside(lesion_map(one, doubtful, tiny)) == 0
+
+
+def test_what_the_edge_cuts_off_is_no_further_spot() -> None:
+    one, sticker = (slice(8, 14), slice(8, 14), 0.99), (slice(4, 16), slice(19, 24), 0.99)
+    assert beside(lesion_map(one, sticker)) > 0, "the larger one is the main spot, cut off or not"
+    small = (slice(0, 4), slice(10, 13), 0.99)
+    assert beside(lesion_map(one, small)) == 0
+    assert beside(lesion_map(one, (slice(1, 5), slice(10, 13), 0.99))) > 0
+
+
+def test_the_surest_place_counts() -> None:
+    one = (slice(2, 6), slice(2, 6), 0.99)
     assert sureness(lesion_map()) == pytest.approx(0.1) and sureness(lesion_map(one)) == pytest.approx(0.99)

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
@@ -39,6 +40,29 @@ def test_a_blank_middle_is_damage(kind: str, blank: float, share: float) -> None
     begin, length = int(share * len(data)), int(blank * len(data))
     with pytest.raises(DamagedImage):
         decode(data[:begin] + bytes(length) + data[begin + length :])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WebP", "WebP of low quality"])
+@pytest.mark.parametrize("length", [0, 100, 600])
+def test_so_is_noise_and_one_other_bit(kind: str, length: int) -> None:
+    """Where a format says more of itself than its pixels: a checksum, or an end that must come out even."""
+    data, noise = WHOLE[kind], np.random.default_rng(length)
+    for share in np.linspace(0.2, 0.7, 6):
+        begin = int(share * len(data))
+        other = noise.bytes(length) if length else bytes([data[begin] ^ 1])
+        with pytest.raises(DamagedImage):
+            decode(data[:begin] + other + data[begin + len(other) :])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (16, 16), (17, 33), (480, 1), (301, 203)])
+@pytest.mark.parametrize("options", [{"quality": 1}, {"quality": 75}, {"quality": 100}, {"lossless": True}])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_webp_of_any_size_is_whole(size: tuple[int, int], options: dict[str, Any], mode: str) -> None:
+    picture = PHOTO.resize(size)
+    if mode == "RGBA":
+        picture.putalpha(Image.linear_gradient("L").resize(size))
+    for more in ({}, {"exif": b"Exif\0\0II*\0"}):
+        assert decode(to_bytes(picture, "WEBP", **options, **more)).size == size
 
 
 @pytest.mark.parametrize("kind", KINDS)

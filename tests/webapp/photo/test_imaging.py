@@ -214,14 +214,14 @@ def test_a_bomb_costs_little_and_is_no_bug(name: str) -> None:
     data = BOMBS[name]()
     assert len(data) < 15_000_000, "it would pass the limit on bytes"
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()  # of all threads; what else the machine does is no cost of the file
     try:
         photo = decode(data)
         assert photo.image.size == SMALL.size, "read as the small picture that it is"
     except PhotoError as error:
         assert type(error) is not PhotoError
     finally:
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert seconds < 3

@@ -4,7 +4,7 @@ from PIL import ImageFilter
 
 from tests.rendered import render_lesion
 from webapp.photo.imaging import correct_exposure, model_input
-from webapp.photo.quality import DARK, Quality, exposure_gain, measure_quality
+from webapp.photo.quality import DARK, Quality, exposure_gain, measure_brightness, measure_quality
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,13 @@ def test_darkness_is_seen_and_is_not_taken_for_blur(pixels: np.ndarray) -> None:
     bright, dark = measure_quality(pixels), measure_quality((pixels * 0.5).astype(np.uint8))
     assert dark.brightness == pytest.approx(0.5 * bright.brightness, abs=1.5)
     assert dark.sharpness > 0.7 * bright.sharpness
+
+
+@pytest.mark.parametrize("side", [2, 3, 7, 8, 160, 192])
+def test_brightness_is_the_percentile_that_numpy_finds(side: int) -> None:
+    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), np.uint8)
+    expected = float(np.percentile(pixels @ np.array([0.299, 0.587, 0.114], np.float32), 90))
+    assert measure_brightness(pixels) == expected
 
 
 def test_glare_is_the_share_that_is_white(pixels: np.ndarray) -> None:

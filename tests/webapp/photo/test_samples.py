@@ -41,6 +41,16 @@ def test_heic_of_more_bits(bits: int, chroma: int, monkeypatch: pytest.MonkeyPat
     assert off(deep_heic(GREY), GREY) < 2
 
 
+@pytest.mark.parametrize("name", [b"mif1", b"msf1", b"miaf", b"iso8"])
+@pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])
+def test_what_a_file_calls_itself_first_is_not_what_it_is(file_format: str, name: bytes) -> None:
+    """``mif1`` is any picture of this family: 1.3.0 took such an AVIF for a damaged HEIC."""
+    data = to_bytes(PICTURE, file_format, quality=95)
+    other = data[:8] + name + data[12:]
+    photo = decode(other)
+    assert photo.format == file_format and photo.image.tobytes() == decode(data).image.tobytes()
+
+
 @pytest.mark.parametrize("file_format", ["HEIF", "AVIF", "WEBP", "PNG"])
 @pytest.mark.parametrize("image", [PICTURE, GREY], ids=["colour", "grey"])
 def test_what_is_see_through_lies_on_white(file_format: str, image: Image.Image) -> None:
