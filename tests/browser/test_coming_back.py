@@ -10,11 +10,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, expect
 
-<<<<<<< HEAD
-from tests.browser.conftest import PageOpener, Site, cropper, press_send
-=======
-from tests.browser.conftest import PageOpener, Site, cropper, listening
->>>>>>> main
+from tests.browser.conftest import PageOpener, Site, cropper, listening, press_send
 from tests.browser.stalling import StallingProxy, Way
 from tests.fakes import FixedPredictor, made_prediction
 
