@@ -17,6 +17,7 @@ from train.datasets.dataset import Subset, open_collection
 from train.datasets.split import read_split, select
 from webapp.model.bundle import BUNDLE_FOLDER, load_bundle
 from webapp.model.labels import CLASSES, MALIGNANT_INDICES
+from webapp.model.predictor import read_outputs
 from webapp.photo.imaging import correct_exposure, decode, model_input
 
 PHOTOS = 200
@@ -56,10 +57,13 @@ def test_server_command_line_and_keras_give_the_same_probabilities(shared_data, 
         wait_until_ready(server)
         by_server = probabilities_of(ask(server, photo) for photo in photos.values())
 
-    size = load_bundle(BUNDLE_FOLDER).contract.input.size
+    contract = load_bundle(BUNDLE_FOLDER).contract
+    size = contract.input.size
     pixels = np.stack([correct_exposure(model_input(decode(jpeg).image, size)) for jpeg in photos.values()])
     model = keras.saving.load_model(BUNDLE_FOLDER / "model.keras", compile=False)
-    by_keras = model.predict(pixels, 20, verbose=0)["probabilities"]
+    outputs = model.predict(pixels, 20, verbose=0)
+    each = ({name: values[i : i + 1] for name, values in outputs.items()} for i in range(len(pixels)))
+    by_keras = np.array([read_outputs(of_one, contract).probabilities for of_one in each])
 
     assert np.abs(by_server - by_command).max() <= TOLERANCE
     rounded = np.abs(by_keras - by_command)  # photos of the test part, which the figures are of
