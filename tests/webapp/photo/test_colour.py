@@ -74,21 +74,18 @@ def in_srgb(stored: Image.Image, space: str) -> Image.Image:
     "space", [name if name == "Display P3" else pytest.param(name, marks=pytest.mark.slow) for name in SPACES]
 )
 def test_a_profile_changes_no_answer(predictor: Predictor, space: str, kind: Any) -> None:
-    converted, moved = [], []
+    moved = []
     for seed in range(4):
         original = render_lesion(seed, kind=kind)
         stored = picture(profiles.stored_as(np.asarray(original), *SPACES[space]))
         file = with_profile(stored, "PNG", profiles.rgb_profile(*SPACES[space]))
-        seen, exact = (
-            predictor.predict(image).malignancy for image in (decode(file).image, in_srgb(stored, space))
-        )
-        converted.append(abs(seen - exact))
-        moved.append(abs(seen - predictor.predict(original).malignancy))
-    # Of 24 photos in ProPhoto 0.9 % of the values come out one level off, which moves an answer by 0.0012 on
-    # average and the one in most doubt by 0.0066.
-    assert np.mean(converted) < 0.003 and max(converted) < 0.0075, "the conversion"
-    # What is left is the file's own loss: 8 bits of a wider space. Those 24, converted without any rounding,
-    # move by 0.0063 on average and 0.035 at most; stored with 16 bits, not at all.
+        seen = decode(file).image
+        off = np.abs(np.asarray(seen, int) - np.asarray(in_srgb(stored, space), int))
+        # Whatever a network makes of it: 2.1 % of Adobe RGB's values at most come out one level off.
+        assert off.max() <= 1 and (off > 0).mean() < 0.025, "the conversion"
+        moved.append(abs(predictor.predict(seen).malignancy - predictor.predict(original).malignancy))
+    # What is left is the file's own loss: 8 bits of a wider space. 24 photos in ProPhoto, converted without
+    # any rounding, move by 0.0063 on average and 0.035 at most; stored with 16 bits, not at all.
     assert np.mean(moved) < 0.005 and max(moved) < 0.015
 
 
