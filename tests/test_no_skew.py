@@ -20,7 +20,6 @@ from webapp.model.labels import CLASSES, MALIGNANT_INDICES
 from webapp.model.predictor import read_outputs
 from webapp.photo.imaging import correct_exposure, decode, model_input
 
-PHOTOS = 200
 TOLERANCE = 1e-3
 
 
@@ -38,11 +37,12 @@ def test_training_sees_the_pixels_that_the_app_sees(tmp_path):
 
 @pytest.mark.shared
 @pytest.mark.tensorflow
-def test_server_command_line_and_keras_give_the_same_probabilities(shared_data, tmp_path):
+@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.slow)])
+def test_server_command_line_and_keras_give_the_same_probabilities(shared_data, tmp_path, count):
     import keras
 
     collection = open_collection(shared_data / "ham10000.zip")
-    records = select(collection, read_split(), "test").records[:PHOTOS]
+    records = select(collection, read_split(), "test").records[:count]
     with zipfile.ZipFile(shared_data / "ham10000.zip") as archive:
         photos = {r.image_id: archive.read(collection.members[r.image_id]) for r in records}
     for name, jpeg in photos.items():
