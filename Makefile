@@ -5,8 +5,9 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
-# In two long rows, each of neighbours that share servers, photos and imports; who is through helps the other.
-ON_TWO := --numprocesses 2 --dist worksteal
+# In three rows on two cores: where one waits for a browser or a clock, another computes. Neighbours share servers,
+# photos and imports; who is through helps the others.
+IN_ROWS := --numprocesses 3 --dist worksteal
 
 .PHONY: run test test-all setup lint lock audit protections load train-smoke report settings screenshots translations bench instances rehearse clean
 
@@ -15,11 +16,11 @@ run: $(VENV)/.serve
 
 # Five minutes on two quiet cores: everything that tells right from wrong.
 test: $(VENV)/.dev
-	$(BIN)/pytest $(ON_TWO) -m "not slow"
+	$(BIN)/pytest $(IN_ROWS) -m "not slow"
 
 # The rest, which takes longer: the long fuzz, the whole training road, large photos.
 test-all: $(VENV)/.dev
-	$(BIN)/pytest $(ON_TWO) -m slow
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m slow
 
 setup: $(VENV)/.dev
 
