@@ -24,7 +24,8 @@ MOST_BYTES: Final = 150_000
 
 def main() -> None:
     """Writes ``start-phone.png`` and the other three into ``docs/screenshots``."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    names = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
+    chromium = next(filter(None, map(shutil.which, names)), None)
     if chromium is None:
         raise SystemExit("Chromium is missing; on Debian: apt-get install chromium")
     FOLDER.mkdir(parents=True, exist_ok=True)
