@@ -21,7 +21,8 @@ from webapp.site.wording import Kind
 KNOWN: Final = frozenset({"_", "url_for", "language", "languages", "spot_words"})
 """What a fixed part may use: nothing of the person, the photo or the answer. These depend on the language."""
 FEW: Final = (bool, NoneType, StrEnum, Kind, Frequencies)
-"""Kinds of value that a fixed part may differ by: each has a handful of values, and none is a person's own."""
+"""Kinds of value that a fixed part may differ by, besides the names of the app's own pages: each has a handful
+of values, and none is a person's own."""
 
 
 class FixedParts(Extension):
@@ -69,10 +70,14 @@ class FixedParts(Extension):
         parts, key = _parts(), (place, *values)
         part = parts.get(key)
         if part is None:  # two threads may both make it: then the later stays, and reads the same
-            if other := [value for value in values if not isinstance(value, FEW)]:
+            if other := [value for value in values if not _is_one_of_few(value)]:
                 raise TypeError(f"{place}: a fixed part cannot differ by {other}")
             part = parts[key] = caller(*values)
         return part
+
+
+def _is_one_of_few(value: Any) -> bool:
+    return isinstance(value, FEW) or value in current_app.view_functions
 
 
 def _parts() -> dict[tuple[Any, ...], Markup]:
