@@ -179,8 +179,8 @@ def open_predictor(settings: Settings) -> Predictor:
 def interpreters(workers: int, cores: int = CORES) -> int:
     """Returns how many interpreters each of several worker processes opens, so that no core stands still.
 
-    The network takes a third of an answer: while it looks at one photo, the worker's other photo is decoded or
-    its page rendered. More of them than cores would take memory and no time off.
+    The network takes a third of an answer: while it looks at one photo, the worker's other photo is decoded
+    or its page rendered. More of them than cores would take memory and save no time.
     """
     return max(1, min(INTERPRETERS, -(-cores // workers)))
 

@@ -21,8 +21,8 @@ from webapp.site.wording import Kind
 KNOWN: Final = frozenset({"_", "url_for", "language", "languages", "spot_words"})
 """What a fixed part may use: nothing of the person, the photo or the answer. These depend on the language."""
 FEW: Final = (bool, NoneType, StrEnum, Kind, Frequencies)
-"""Kinds of value that a fixed part may differ by, besides the names of the app's own pages: each has a handful
-of values, and none is a person's own."""
+"""Kinds of value that a fixed part may differ by, besides the names of the app's own pages: each has a
+handful of values, and none is a person's own."""
 
 
 class FixedParts(Extension):
@@ -38,7 +38,8 @@ class FixedParts(Extension):
     def parse(self, parser: Parser) -> nodes.Node:
         """Compiles a part to a call that hands on how it is laid out."""
         lineno = next(parser.stream).lineno
-        names, values = [], []
+        names: list[str] = []
+        values: list[nodes.Expr] = []
         while parser.stream.current.type != "block_end":
             if names:
                 parser.stream.expect("comma")
@@ -55,7 +56,9 @@ class FixedParts(Extension):
     def _check(self, parser: Parser, body: list[nodes.Node], names: set[str], lineno: int) -> None:
         part = nodes.Template(body, lineno=lineno)
         part.set_environment(self.environment)
-        own = meta.find_undeclared_variables(part) - names - KNOWN
+        # Jinja does not call undeclared what all templates know: Flask's request and session, for example.
+        known_to_all = {name.name for name in part.find_all(nodes.Name)} & self.environment.globals.keys()
+        own = (meta.find_undeclared_variables(part) | known_to_all) - names - KNOWN
         if own:
             raise TemplateSyntaxError(
                 f"a fixed part cannot use {sorted(own)}", lineno, parser.name, parser.filename
