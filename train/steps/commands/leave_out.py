@@ -33,6 +33,16 @@ def add_parser(steps: Steps) -> None:
     add_data(step)
     add_others(step)
     fit.add_way(step)
+    step.add_argument(
+        "--start", type=Path, help="a finished network to begin with instead of ImageNet's weights"
+    )
+    step.add_argument(
+        "--start-saw",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="the collections that taught it: where one of them is left out, ImageNet's weights are the start",
+    )
     step.add_argument("--features", type=Path, required=True, help="the folder that embed wrote")
     step.add_argument("--run", type=Path, required=True, help="the folder for the runs, one a collection")
     step.add_argument(
@@ -48,7 +58,7 @@ def add_parser(steps: Steps) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from train.evaluation.metrics import rounded
-    from train.steps.leave_out import left_out_students
+    from train.steps.leave_out import Start, left_out_students
     from train.steps.left_out import Held, left_out_figures
     from train.steps.teach import read_features
 
@@ -60,12 +70,14 @@ def run(arguments: argparse.Namespace) -> None:
         if clinic.has_diagnoses
     }
     teachers = left_out_figures(held, features, arguments.resamples)
+    start = Start(arguments.start, frozenset(arguments.start_saw)) if arguments.start else None
     students = left_out_students(
-        clinics, features, recipe, arguments.run, arguments.only, arguments.resamples
+        clinics, features, recipe, arguments.run, arguments.only, start, arguments.resamples
     )
     figures = rounded(
         {
-            "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
+            "recipe": json.loads(json.dumps(dataclasses.asdict(recipe)))
+            | {"start_saw": list(arguments.start_saw) if arguments.start else []},
             "teacher": teachers,
             "student": students,
         }
