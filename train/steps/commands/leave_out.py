@@ -41,7 +41,7 @@ def add_parser(steps: Steps) -> None:
         nargs="+",
         default=(),
         metavar="NAME",
-        help="the collections that taught it: where one of them is left out, ImageNet's weights are the start",
+        help="the collections that taught it; where one of them is left out, training begins with ImageNet's",
     )
     step.add_argument("--features", type=Path, required=True, help="the folder that embed wrote")
     step.add_argument("--run", type=Path, required=True, help="the folder for the runs, one a collection")
