@@ -18,6 +18,7 @@ from playwright.sync_api import Page
 from tests import containers, profiles
 from tests.browser.conftest import PageOpener
 from tests.containers import in_jpeg, in_png, orientation, with_properties
+from tests.gain_maps import tone_mapped
 from tests.hazards import motion_photo, mpo, png_chunk, png_of
 from tests.missing import leave_out
 from tests.rendered import render_lesion, to_bytes
@@ -306,6 +307,14 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "16 bits of grey": lambda: png(Image.fromarray(np.asarray(GREY, np.uint16) * 257)),
     "several pictures": lambda: mpo(PICTURE),
     "gain map": lambda: gain_map(PICTURE),
+    **{
+        f"AVIF, gain map, preferred {preferred}": (
+            lambda preferred=preferred: tone_mapped(
+                PICTURE, "AVIF", is_preferred=preferred, quality=95, subsampling="4:4:4"
+            )
+        )
+        for preferred in (False, True)
+    },
     "motion photo": lambda: motion_photo(PICTURE),
 }
 
