@@ -31,8 +31,8 @@ def check(data: bytes) -> None:
     """
     try:
         meta = Meta.of(data)
-        types, places = _types(meta), _places(meta)
-        items = list(_looked_at(meta, types))
+        kinds, places = kinds_of(meta), places_of(meta)
+        items = list(looked_at(meta, kinds))
         ends = [(begin, end) for item in items for begin, end in places[item]]
         if any(end > len(data) for _, end in ends):
             raise BrokenItem("a part is cut off")
@@ -40,10 +40,10 @@ def check(data: bytes) -> None:
             raise BrokenItem("its parts are the same")  # made to keep whoever looks through it busy
         for item in items:
             content = b"".join(data[begin:end] for begin, end in places[item])
-            if types[item] == b"hvc1":
+            if kinds[item] == b"hvc1":
                 config = meta.properties(item)[b"hvcC"][0]
                 _check_hevc(content, (config[21] & 3) + 1)
-            elif types[item] == b"av01" and _ZEROS in content:
+            elif kinds[item] == b"av01" and _ZEROS in content:
                 raise BrokenItem("a part is blank")
     except UNREADABLE:
         return
@@ -67,10 +67,10 @@ def _check_hevc(content: bytes, length_size: int) -> None:
             raise BrokenItem("a part is blank")
 
 
-def _looked_at(meta: Meta, types: dict[int, bytes]) -> Iterator[int]:
+def looked_at(meta: Meta, kinds: dict[int, bytes]) -> Iterator[int]:
     """Yields the items that the primary picture is made of: itself or its tiles, and its alpha."""
     waiting, seen, derived = [meta.primary], set(), {}
-    for name, item, others in _references(meta):
+    for name, item, others in references(meta):
         if name == b"dimg":
             derived[item] = others
         elif name == b"auxl" and meta.primary in others:
@@ -80,13 +80,14 @@ def _looked_at(meta: Meta, types: dict[int, bytes]) -> Iterator[int]:
         item = waiting.pop()
         if item not in seen:
             seen.add(item)
-            if types[item] in _DERIVED:
+            if kinds[item] in _DERIVED:
                 waiting += derived[item]
             else:
                 yield item
 
 
-def _types(meta: Meta) -> dict[int, bytes]:
+def kinds_of(meta: Meta) -> dict[int, bytes]:
+    """Returns of what kind each item is: four letters."""
     data, (begin, end) = meta.data, meta.boxes[b"iinf"]
     found = {}
     for name, (place, _) in named(data, begin + (8 if data[begin] else 6), end):
@@ -97,7 +98,7 @@ def _types(meta: Meta) -> dict[int, bytes]:
     return found
 
 
-def _references(meta: Meta) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
+def references(meta: Meta) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
     """Yields kind, item and the items that it refers to."""
     data, (begin, end) = meta.data, meta.boxes.get(b"iref", (0, 0))
     if begin == end:
@@ -108,7 +109,7 @@ def _references(meta: Meta) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
         yield name, item, struct.unpack_from(f">{count}{letter}", data, place + width + 2)
 
 
-def _places(meta: Meta) -> dict[int, list[Place]]:
+def places_of(meta: Meta) -> dict[int, list[Place]]:
     """Returns where the parts of each item are in the file."""
     data, (at, _) = meta.data, meta.boxes[b"iloc"]
     version, sizes = data[at], struct.unpack_from(">H", data, at + 4)[0]

@@ -15,7 +15,8 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageFile
 
-from webapp.photo import coded_items, colour, iso, png, webp
+from webapp.photo import coded_items, colour, heic_ends, iso, png, webp
+from webapp.photo.coded_items import BrokenItem
 from webapp.photo.colour import Convert
 from webapp.photo.jpeg import BrokenJpeg, Jpeg, TooManyParts, decode_jpeg, read_parts
 from webapp.photo.limits import MAX_PIXELS
@@ -461,11 +462,15 @@ def _heif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
 
     def open_rows(factor: int) -> tuple[int, Rows]:
         coded_items.check(data)
-        file = pillow_heif.open_heif(io.BytesIO(iso.known(data)), remove_stride=False)
-        frame = file[file.primary_index]
+        readable = iso.known(data)
+        altered = heic_ends.altered(readable)
+        other = _heif_prints(altered) if altered else []
+        frame = _heif_frame(readable)
         pixels, stride = frame.data, frame.stride
         if frame.size != opened.size:
             raise ValueError("two sizes")
+        if altered and other and not altered.differs(other, altered.prints(frame)):
+            raise BrokenItem("a part of the picture does without its end")
 
         def rows(top: int, bottom: int) -> Image.Image:
             size, part = (frame.size[0], bottom - top), pixels[top * stride : bottom * stride]
@@ -480,6 +485,19 @@ def _heif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
         open_rows,
         convert=_profile_converter(opened) or _numbers_converter(iso.properties(data)),
     )
+
+
+def _heif_frame(data: bytes) -> pillow_heif.HeifImage:
+    file = pillow_heif.open_heif(io.BytesIO(data), remove_stride=False)
+    return file[file.primary_index]
+
+
+def _heif_prints(altered: heic_ends.Altered) -> list[int]:
+    """Returns what the altered picture looks like; nothing where it cannot be decoded, which may be."""
+    try:
+        return altered.prints(_heif_frame(altered.data))
+    except Exception:  # as in _decode
+        return []
 
 
 def _heif_bytes(opened: ImageFile.ImageFile) -> float:

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.containers import behind_png, iccp, in_png
 from tests.hazards import png_chunk
 from tests.rendered import render_lesion, to_bytes
-from webapp.photo.coded_items import BrokenItem, _places, check
+from webapp.photo.coded_items import BrokenItem, check, places_of
 from webapp.photo.imaging import DamagedImage, decode
 from webapp.photo.iso import Meta
 
@@ -92,7 +92,7 @@ def test_a_blank_tile_is_damage() -> None:
 
 def test_tiles_that_are_all_the_same_place_are_not_looked_through() -> None:
     data = tiled(PHOTO, 64) + bytes(3_000_000)
-    for begin, end in sum(_places(Meta.of(data)).values(), []):
+    for begin, end in sum(places_of(Meta.of(data)).values(), []):
         whole = struct.pack(">IHII", 0, 1, 0, len(data))
         data = data.replace(struct.pack(">IHII", begin, 1, 0, end - begin), whole)
     with pytest.raises(BrokenItem, match="the same"):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.gain_maps import tone_mapped, with_apples
 from tests.rendered import render_lesion, to_bytes
-from webapp.photo.coded_items import _places
+from webapp.photo.coded_items import places_of
 from webapp.photo.imaging import decode
 from webapp.photo.iso import Meta
 
@@ -48,6 +48,6 @@ def test_a_gain_map_changes_nothing(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_of_a_gain_map_is_none_of_the_photo(kind: str) -> None:
     data = KINDS[kind][1]()
-    ((begin, end),) = _places(Meta.of(data))[2]
+    ((begin, end),) = places_of(Meta.of(data))[2]
     blank = data[:begin] + bytes(end - begin) + data[end:]
     assert decode(blank).image.tobytes() == decode(data).image.tobytes()
