@@ -15,7 +15,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageFile
 
-from webapp.photo import coded_items, colour, heic_ends, iso, png, webp
+from webapp.photo import avif_ends, coded_items, colour, heic_ends, iso, png, webp
 from webapp.photo.coded_items import BrokenItem
 from webapp.photo.colour import Convert
 from webapp.photo.jpeg import BrokenJpeg, Jpeg, TooManyParts, decode_jpeg, read_parts
@@ -440,6 +440,7 @@ def _avif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
 
     def open_rows(factor: int) -> tuple[int, Rows]:
         coded_items.check(data)
+        avif_ends.check(data)
         return factor, _loaded(opened)
 
     return _Source(
