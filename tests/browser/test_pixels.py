@@ -34,6 +34,10 @@ GREY: Final = PICTURE.convert("L")
 SEE_THROUGH: Final = Image.merge(
     "RGBA", (*PICTURE.split(), GREY.point(lambda value: 255 if value > 120 else 90))
 )
+EVER_LESS_SEEN: Final = Image.merge(
+    "RGBA",
+    (*PICTURE.split(), Image.linear_gradient("L").resize(PICTURE.size).point(lambda value: value // 4)),
+)
 
 
 def stored(primaries: profiles.Primaries, gamma: float | None, *white: tuple[float, float]) -> Image.Image:
@@ -286,6 +290,7 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "see-through AVIF in P3": lambda: avif(
         Image.merge("RGBA", (*P3[0].split(), SEE_THROUGH.getchannel("A"))), icc_profile=P3[1]
     ),
+    "see-through AVIF, its alpha of narrow range": lambda: containers.narrow_alpha(avif(EVER_LESS_SEEN)),
     "see-through AVIF, multiplied": lambda: avif(SEE_THROUGH, alpha_premultiplied=True),
     **{
         f"AVIF called {name!r}": (lambda name=name: called(avif(PICTURE), name))

@@ -14,15 +14,14 @@ from typing import Final
 from PIL import Image
 
 from webapp.photo import iso
+from webapp.photo.av1 import FRAME, TILES, shortened, units
 from webapp.photo.coded_items import BrokenItem, kinds_of, looked_at, places_of
 from webapp.photo.iso import UNREADABLE, Meta, Place
 
 _END: Final = 8
 """Bytes at its end that are cut off; a decoder reads at most 2 beyond what it needs."""
-_HAS_SIZE: Final = 2
-_PADDING: Final = 15
-_WITH_PIXELS: Final = (4, 6)
-"""Types of units: a group of tiles, or a frame with its tiles."""
+_LEAST: Final = 32
+"""Bytes below which there is nothing that could be cut off: of one colour, a picture has so few."""
 
 
 def check(data: bytes) -> None:
@@ -48,9 +47,9 @@ def _shortened(data: bytes) -> Iterator[bytes]:
             left -= _pixels(meta, item)
             if kinds[item] != b"av01" or len(places[item]) != 1 or left < -_pixels(meta, meta.primary):
                 continue
-            if shortened := _without_end(data, *places[item][0]):
-                yield _of_another(shortened, meta.boxes[b"pitm"], item)
-    except UNREADABLE:
+            if cut := _without_end(data, *places[item][0]):
+                yield _of_another(cut, meta.boxes[b"pitm"], item)
+    except (*UNREADABLE, ValueError):
         return
 
 
@@ -65,46 +64,11 @@ def _of_another(data: bytes, pitm: Place, item: int) -> bytes:
 
 
 def _without_end(data: bytes, begin: int, end: int) -> bytes | None:
-    """Shortens the last unit of an item; ``None`` where that cannot be done."""
-    last, position = None, begin
-    while position < end:
-        head = data[position]
-        if not head & _HAS_SIZE:
-            return None
-        size_at = position + 1 + (head >> 2 & 1)
-        size, content = _size(data, size_at)
-        position = content + size
-        if head >> 3 & 15 in _WITH_PIXELS:
-            last = size_at, content, position
-    if last is None or position != end:
-        return None
-    size_at, content, position = last
-    # Behind the last of the ones that say where the arithmetic ends may be zeros.
-    used = len(data[content:position].rstrip(b"\0"))
-    if used < 2 * _END:
-        return None
-    cut, width = content + used - _END, content - size_at
-    shorter = _as_size(used - _END, width) + data[content:cut]
-    return data[:size_at] + shorter + _padding(position - cut) + data[position:]
-
-
-def _padding(length: int) -> bytes:
-    """Returns a unit that nobody heeds, of so many bytes."""
-    return bytes([_PADDING << 3 | _HAS_SIZE]) + _as_size(length - 5, 4) + b"\x80" + bytes(length - 6)
-
-
-def _size(data: bytes, begin: int) -> tuple[int, int]:
-    """Reads a number (leb128, AV1 4.10.5); returns it and where it ends."""
-    value = 0
-    for place in range(8):
-        value |= (data[begin + place] & 127) << 7 * place
-        if data[begin + place] < 128:
-            return value, begin + place + 1
-    raise IndexError
-
-
-def _as_size(value: int, width: int) -> bytes:
-    return bytes(value >> 7 * place & 127 | (128 if place < width - 1 else 0) for place in range(width))
+    """Shortens the last unit of an item that holds pixels; ``None`` if it is too small."""
+    *_, last = (unit for unit in units(data, begin, end) if unit.kind in (FRAME, TILES))
+    # What says where the arithmetic ends is a one, and behind it may be any number of zeros.
+    used = len(data[last.begin : last.end].rstrip(b"\0"))
+    return shortened(data, last, used - _END) if used >= _LEAST else None
 
 
 def _is_decoded(data: bytes) -> bool:

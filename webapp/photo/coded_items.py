@@ -69,13 +69,23 @@ def _check_hevc(content: bytes, length_size: int) -> None:
 
 def looked_at(meta: Meta, kinds: dict[int, bytes]) -> Iterator[int]:
     """Yields the items that the primary picture is made of: itself or its tiles, and its alpha."""
-    waiting, seen, derived = [meta.primary], set(), {}
-    for name, item, others in references(meta):
-        if name == b"dimg":
-            derived[item] = others
-        elif name == b"auxl" and meta.primary in others:
-            if any(_ALPHA.search(kind) for kind in meta.properties(item).get(b"auxC", [])):
-                waiting.append(item)
+    return parts_of(meta, kinds, [meta.primary, *alphas(meta)])
+
+
+def alphas(meta: Meta) -> list[int]:
+    """Returns what says how much of the primary picture is seen through."""
+    return [
+        item
+        for name, item, others in references(meta)
+        if name == b"auxl" and meta.primary in others
+        if any(_ALPHA.search(kind) for kind in meta.properties(item).get(b"auxC", []))
+    ]
+
+
+def parts_of(meta: Meta, kinds: dict[int, bytes], pictures: list[int]) -> Iterator[int]:
+    """Yields the items that pictures are made of: themselves or their tiles."""
+    derived = {item: others for name, item, others in references(meta) if name == b"dimg"}
+    waiting, seen = [*pictures], set()
     while waiting:
         item = waiting.pop()
         if item not in seen:

@@ -9,6 +9,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
+from tests.containers import narrow_alpha
 from tests.rendered import render_lesion, to_bytes
 from webapp.photo.imaging import decode
 
@@ -59,3 +60,13 @@ def test_what_is_see_through_lies_on_white(file_format: str, image: Image.Image)
     on_white = Image.composite(image.convert("RGB"), Image.new("RGB", image.size, "white"), ALPHA)
     assert off(to_bytes(see_through, file_format, quality=95), on_white) < 2
     assert off(to_bytes(image, file_format, quality=95), image) < 2
+
+
+def test_an_avifs_alpha_uses_all_of_its_range_whatever_it_says() -> None:
+    """Browsers do not ask, libavif does."""
+    see_through = Image.merge("RGBA", (*PICTURE.split(), ALPHA))
+    data = to_bytes(see_through, "AVIF", quality=95)
+    narrow = narrow_alpha(data)
+    with Image.open(io.BytesIO(narrow)) as one, Image.open(io.BytesIO(data)) as other:
+        assert one.getchannel("A").tobytes() != other.getchannel("A").tobytes(), "it makes no difference"
+    assert decode(narrow).image.tobytes() == decode(data).image.tobytes()
