@@ -290,7 +290,10 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "see-through AVIF in P3": lambda: avif(
         Image.merge("RGBA", (*P3[0].split(), SEE_THROUGH.getchannel("A"))), icc_profile=P3[1]
     ),
-    "see-through AVIF, its alpha of narrow range": lambda: containers.narrow_alpha(avif(EVER_LESS_SEEN)),
+    "AVIF seen through ever less": lambda: avif(EVER_LESS_SEEN),
+    "AVIF seen through ever less, its alpha of narrow range": lambda: containers.narrow_alpha(
+        avif(EVER_LESS_SEEN)
+    ),
     "see-through AVIF, multiplied": lambda: avif(SEE_THROUGH, alpha_premultiplied=True),
     **{
         f"AVIF called {name!r}": (lambda name=name: called(avif(PICTURE), name))

@@ -16,7 +16,7 @@ import pillow_heif
 from PIL import Image, ImageFile
 
 from webapp.photo import avif_ends, coded_items, colour, heic_ends, iso, png, webp
-from webapp.photo.av1 import with_full_alpha
+from webapp.photo.av1 import with_narrow_alpha
 from webapp.photo.coded_items import BrokenItem
 from webapp.photo.colour import Convert
 from webapp.photo.jpeg import BrokenJpeg, Jpeg, TooManyParts, decode_jpeg, read_parts
@@ -180,7 +180,7 @@ class _Source:
 def _decode(data: bytes, max_pixels: int, box: Box | None) -> Photo:
     structure = _looked_through(data, max_pixels)
     try:
-        readable = png.bare(data) if data.startswith(png.SIGNATURE) else with_full_alpha(iso.known(data))
+        readable = png.bare(data) if data.startswith(png.SIGNATURE) else with_narrow_alpha(iso.known(data))
         opened = Image.open(io.BytesIO(readable), formats=FORMATS)
     except Exception as error:  # Pillow's plugins raise far more than OSError on hostile files
         if webp.read(data) or coded_items.is_broken(data):
