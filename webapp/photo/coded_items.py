@@ -7,6 +7,7 @@ HEIC is a grid of tiles, each of them an item of its own.
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from webapp.photo.iso import MAX_BOXES, UNREADABLE, Meta, Place, named
@@ -121,6 +122,31 @@ def references(meta: Meta) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
 
 def places_of(meta: Meta) -> dict[int, list[Place]]:
     """Returns where the parts of each item are in the file."""
+    return {item: [(each.begin, each.end) for each in found] for item, found in extents_of(meta).items()}
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where a part of an item begins and ends, and where that is written: the fields of offset and length."""
+
+    begin: int
+    end: int
+    base: int
+    offset: Place
+    length: Place
+
+    def moved(self, data: bytearray, begin: int, length: int) -> None:
+        """Writes into a file that the part is elsewhere and so long.
+
+        Raises:
+            OverflowError: There is no field for it, or it is too small.
+        """
+        for (first, last), value in ((self.offset, begin - self.base), (self.length, length)):
+            data[first:last] = value.to_bytes(last - first)
+
+
+def extents_of(meta: Meta) -> dict[int, list[Extent]]:
+    """Returns the parts of each item."""
     data, (at, _) = meta.data, meta.boxes[b"iloc"]
     version, sizes = data[at], struct.unpack_from(">H", data, at + 4)[0]
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
@@ -134,15 +160,17 @@ def places_of(meta: Meta) -> dict[int, list[Place]]:
             raise IndexError
         return int.from_bytes(data[at - size : at])
 
-    found: dict[int, list[Place]] = {}
+    found: dict[int, list[Extent]] = {}
     for _ in range(min(number(id_size), MAX_BOXES)):
         item = number(id_size)
         method = number(2) & 15 if version else 0
         number(2)  # of the file that it is in: always this one
-        start = number(base_size) + (meta.boxes[b"idat"][0] if method == 1 else 0)
+        base = number(base_size) + (meta.boxes[b"idat"][0] if method == 1 else 0)
         parts = found.setdefault(item, [])
         for _ in range(min(number(2), MAX_BOXES)):
             number(index_size if version else 0)
-            begin = start + number(offset_size)
-            parts.append((begin, begin + (number(length_size) or len(data) - begin)))
+            begin = base + number(offset_size)
+            offset = at - offset_size, at
+            end = begin + (number(length_size) or len(data) - begin)
+            parts.append(Extent(begin, end, base, offset, (at - length_size, at)))
     return found

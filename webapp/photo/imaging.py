@@ -464,15 +464,10 @@ def _heif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
 
     def open_rows(factor: int) -> tuple[int, Rows]:
         coded_items.check(data)
-        readable = iso.known(data)
-        altered = heic_ends.altered(readable)
-        other = _heif_prints(altered) if altered else []
-        frame = _heif_frame(readable)
+        frame = _checked_heif(iso.known(data))
         pixels, stride = frame.data, frame.stride
         if frame.size != opened.size:
             raise ValueError("two sizes")
-        if altered and other and not altered.differs(other, altered.prints(frame)):
-            raise BrokenItem("a part of the picture does without its end")
 
         def rows(top: int, bottom: int) -> Image.Image:
             size, part = (frame.size[0], bottom - top), pixels[top * stride : bottom * stride]
@@ -494,10 +489,31 @@ def _heif_frame(data: bytes) -> pillow_heif.HeifImage:
     return file[file.primary_index]
 
 
-def _heif_prints(altered: heic_ends.Altered) -> list[int]:
-    """Returns what the altered picture looks like; nothing where it cannot be decoded, which may be."""
+def _checked_heif(data: bytes) -> pillow_heif.HeifImage:
+    """Decodes a HEIC; never two at a time, as memory is reckoned for one.
+
+    Raises:
+        BrokenItem: Its coded data is not used up, or has run out, when the picture is complete.
+    """
+    ends = heic_ends.Ends.of(data)
+    other = _heif_prints(ends, ends.with_others()) if ends else []
+    frame = _heif_frame(data)
+    if not ends or not other:
+        return frame
+    own = ends.prints(frame)
+    if not (early := heic_ends.compare(ends, own, other)):
+        return frame
+    del frame
+    longer = ends.with_more(early)
+    if longer and (prints := _heif_prints(ends, longer)) and prints != own:
+        raise BrokenItem("the data of a part has run out")
+    return _heif_frame(data)
+
+
+def _heif_prints(ends: heic_ends.Ends, data: bytes) -> heic_ends.Prints:
+    """Returns what an altered picture looks like; nothing where it cannot be decoded, which may be."""
     try:
-        return altered.prints(_heif_frame(altered.data))
+        return ends.prints(_heif_frame(data))
     except Exception:  # as in _decode
         return []
 

@@ -61,8 +61,12 @@ def test_so_is_noise_and_one_other_bit(kind: str, length: int) -> None:
 
 
 ENDS: Final[dict[str, tuple[str, dict[str, Any], int]]] = {
-    "HEIC, as cameras code it": ("HEIF", {"enc_params": {"preset": "ultrafast", "x265:wpp": "0"}}, 11),
-    "HEIC, coded in rows": ("HEIF", {"enc_params": {"preset": "ultrafast"}}, 7),
+    "HEIC": ("HEIF", {"enc_params": {"preset": "ultrafast", "x265:wpp": "0"}}, 7),
+    "HEIC of high quality": (
+        "HEIF",
+        {"quality": 90, "enc_params": {"preset": "ultrafast", "x265:wpp": "0"}},
+        11,
+    ),
     "AVIF": ("AVIF", {"speed": 9, "max_threads": 1}, 11),
     "AVIF, 4:4:4": ("AVIF", {"speed": 9, "quality": 95, "subsampling": "4:4:4", "max_threads": 1}, 11),
 }
