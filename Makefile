@@ -64,7 +64,7 @@ screenshots: $(VENV)/.dev
 # what there is: after a change of a text or a translation.
 CATALOGUE := webapp/translations
 translations: $(VENV)/.serve
-	$(BIN)/pybabel --quiet extract --mapping-file babel.cfg --add-location file --omit-header \
+	PYTHONPATH=. $(BIN)/pybabel --quiet extract --mapping-file babel.cfg --add-location file --omit-header \
 		--output-file $(CATALOGUE)/messages.pot templates webapp
 	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 		--input-file $(CATALOGUE)/messages.pot --output-dir $(CATALOGUE)

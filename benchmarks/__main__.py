@@ -97,7 +97,7 @@ def tried(name: str, environ: Mapping[str, str], seconds: float) -> dict[str, fl
             wait_until_ready(server)
             send(server, photos, clients=4, answers=12, seconds=60)  # every worker has answered, probably
             load = send(server, photos, clients=4, answers=100, seconds=seconds)
-        trials[title] = load.figures()["answers_per_second"]
+        trials[title] = load.answers_per_second
         print(f"{name}, {title}: {trials[title]} answers/s", file=sys.stderr)
     return trials
 
@@ -154,7 +154,8 @@ def measure(name: str, environ: Mapping[str, str], arguments: argparse.Namespace
                 before = cpu_seconds(server.process.pid)
                 load = send(server, photos, clients=clients, answers=answers, seconds=arguments.seconds)
                 taken = cpu_seconds(server.process.pid) - before
-                found = load.figures() | {"cpu_ms_per_answer": round(1000 * taken / len(load.times), 1)}
+                each = round(1000 * taken / len(load.times), 1) if load.times else None
+                found = load.figures() | {"cpu_ms_per_answer": each}
                 figures["loads"].setdefault(picture_set, {})[str(clients)] = found
                 print(name, picture_set, clients, found, file=sys.stderr)
     return figures

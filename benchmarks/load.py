@@ -5,14 +5,13 @@ as Retry-After says, but for the last crowd of 96, which does not. Writes ``load
 ``README.md`` with it.
 
 Why this client: wrk counts accepted and refused answers in one latency histogram. locust 2.47 would replace
-``visit`` alone, 25 lines, for 38 packages, and takes more of the two cores that the server shares with it: of
+``visit`` alone, 20 lines, for 38 packages, and takes more of the two cores that the server shares with it: of
 a stand-in that answers after 0.2 s, 96 of these threads got 2,100 answers in 6 s on a busy machine (0.2 ms of
 processor time an answer, median 0.21 s), locust's FastHttpUser 610 (0.5 ms, 0.55 s) and its HttpUser 360
 (1.2 ms, 1.0 s). That wait would have been counted as the server's.
 """
 
 import argparse
-import http.client
 import json
 import os
 import re
@@ -33,7 +32,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.machine import machine
-from tests.conftest import multipart
+from benchmarks.serving import Visitor, multipart, post
 from tests.rendered import render_lesion_jpeg
 from webapp.model.bundle import BUNDLE_FOLDER, load_bundle
 
@@ -92,27 +91,22 @@ def memory(process: psutil.Process) -> float:
 
 
 def load(port: int, process: psutil.Process, clients: int, seconds: float, patient: bool = True) -> Load:
-    body, content_type = multipart(render_lesion_jpeg(1))
-    headers = {"Content-Type": content_type}
+    request = post("/api/v1/predict", *multipart(render_lesion_jpeg(1)))
     answers: list[tuple[int, float]] = []
     end = time.perf_counter() + seconds
 
     def visit() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        visitor = Visitor(port, timeout=30)
         while time.perf_counter() < end:
             started = time.perf_counter()
             try:
-                connection.request("POST", "/api/v1/predict", body, headers)
-                response = connection.getresponse()
-                response.read()
-                status, wait = response.status, response.getheader("Retry-After")
+                status, head = visitor.ask(request)
             except OSError:
-                status, wait = 0, None
-                connection.close()
+                status, head = 0, b""
             answers.append((status, time.perf_counter() - started))
-            if patient and wait:
-                time.sleep(int(wait))
-        connection.close()
+            if patient and (wait := re.search(rb"\r\nretry-after: *(\d+)", head)):
+                time.sleep(int(wait[1]))
+        visitor.close()
 
     threads = [threading.Thread(target=visit) for _ in range(clients)]
     started = time.perf_counter()

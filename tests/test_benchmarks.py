@@ -2,6 +2,9 @@
 
 import copy
 import json
+import socketserver
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from benchmarks.__main__ import app_threads, options
 from benchmarks.load import section
 from benchmarks.render import SETS, documents, report, targets
+from benchmarks.serving import Load, Visitor, post
 
 ROOT = Path(__file__).parents[1]
 FIGURES = json.loads((ROOT / "benchmarks" / "results.json").read_text())
@@ -70,3 +74,53 @@ def test_the_model_is_held_against_10_ms(milliseconds: float, kept: bool) -> Non
     figures["stages_ms"]["jpeg-600x450"]["model"] = milliseconds
     (row,) = [row for row in targets(figures) if row["what"].startswith("the model, all its views")]
     assert (row["target"], row["reached"], row["kept"]) == ("≤ 10 ms", f"{milliseconds} ms", kept)
+
+
+def test_a_point_without_an_answer_is_said_and_the_rest_is_told() -> None:
+    figures = copy.deepcopy(FIGURES)
+    none = Load(times=(), duration=20.0, failures=7).figures() | {"cpu_ms_per_answer": None}
+    assert none["answers"] == 0 and none["p50_ms"] is None
+    figures["apps"]["twin"]["loads"]["jpeg-12mp"]["4"] = none
+    figures["apps"]["app"]["loads"]["heic-12mp"]["4"] = none
+    figures["apps"]["app"]["loads"]["jpeg-600x450"]["4"] = none
+    page = report(figures, None, None)
+    assert "| JPEG, 12 MP | 4 | twin (b) | no answer | | | 0 (7 failed) |  |" in page
+    assert "| JPEG, 600 × 450 | 4 | this app | no answer | | | 0 (7 failed) |  |" in page
+    assert "| answers/s at 4 clients, 12 MP, against the twin | ≥ 4 times | no answer | **missed** |" in page
+    (cost,) = [line for line in page.splitlines() if line.startswith("| HEIC, 12 MP | no answer | ")]
+    assert cost.count("|") == 4
+    assert "None" not in page and "nan" not in page
+
+
+class Hanging(socketserver.BaseRequestHandler):
+    """Answers in pieces, or stops in the middle and hangs up."""
+
+    def handle(self) -> None:
+        while request := self.request.recv(1_000_000):
+            if b"POST /whole" in request:
+                for piece in (b"HTTP/1.1 200 OK\r\nContent-", b"Length: 6\r\n\r", b"\nabc", b"def"):
+                    self.request.sendall(piece)
+                    time.sleep(0.01)
+            elif b"POST /busy" in request:
+                self.request.sendall(b"HTTP/1.1 503 X\r\nContent-Length: 0\r\nRetry-After: 3\r\n\r\n")
+            else:
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
+                return
+
+
+def test_a_visitor_waits_for_the_whole_answer_and_counts_no_other() -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Hanging) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        visitor = Visitor(server.server_address[1], timeout=5)
+        whole, busy, broken = (post(path, b"photo", "image/jpeg") for path in ("/whole", "/busy", "/broken"))
+        begin = time.perf_counter()
+        assert visitor.ask(whole)[0] == 200
+        assert time.perf_counter() - begin > 0.03
+        status, head = visitor.ask(busy)
+        assert status == 503 and b"retry-after: 3" in head
+        with pytest.raises(OSError, match="no whole answer"):
+            visitor.ask(broken)
+        assert visitor.ask(whole)[0] == 200, "over a new connection"
+        visitor.close()
+        server.shutdown()

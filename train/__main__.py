@@ -23,6 +23,7 @@ from train.steps.commands import (
     fine_tune,
     fit,
     leak,
+    leave_out,
     report,
     split,
     teach,
@@ -37,9 +38,10 @@ The steps in order, each reading what the one before it wrote:
   split       write the lesion-disjoint split; the committed one is used as it is
   copies      pictures under two names, of which none may teach and measure; the committed list is used
   embed       features of every photo by a large frozen network (needs PyTorch, see train/README.md)
-  teach       what teachers say of photos that they had not seen: fit's --targets, which are committed;
-              and how good they are where a whole collection was left out
+  teach       what teachers say of photos that they had not seen: fit's --targets, which are committed
   fine-tune   where there is a GPU, instead of embed and teach: teachers whose own layers learn
+  leave-out   how good teachers and students are at a clinic of which they have seen nothing: what a recipe is
+              chosen by, beside validation (an hour; not part of "all")
   fit         train a network into --run; --resume goes on after an interruption
   average     mean of the weights of runs that differ in their seed (not part of "all")
   calibrate   choose temperature, weights and thresholds on validation
@@ -69,6 +71,7 @@ STEPS = (
     calibrate,
     export,
     evaluate,
+    leave_out,
     leak,
     report,
     all_steps,

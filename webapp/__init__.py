@@ -28,14 +28,14 @@ def create_app(settings: "Settings | None" = None, predictor: "Predictor | None"
     from webapp.config import Settings
     from webapp.model.predictor import open_predictor
     from webapp.server import health, metrics, rate_limits, request_log, security, waiting_room
-    from webapp.site import errors, languages, views
+    from webapp.site import errors, fixed_parts, languages, views
 
     settings = settings or Settings.from_environ()
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a record's fields have an order
     app.extensions["settings"] = settings
     app.extensions["predictor"] = predictor or open_predictor(settings)
-    for module in (errors, languages, health):
+    for module in (errors, languages, fixed_parts, health):
         module.init_app(app)
     # In the order in which a request meets them: what costs least refuses first.
     for guard in (request_log, metrics, security, rate_limits, waiting_room):

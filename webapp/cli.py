@@ -21,7 +21,7 @@ from webapp.answer.diagnose import examine, read_photo, read_spot
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.answer.record import COLUMNS, Record, csv_row
 from webapp.config import Settings, current_settings
-from webapp.model.predictor import Predictor, current_predictor
+from webapp.model.predictor import CORES, Predictor, current_predictor
 from webapp.photo.files import find_photos
 from webapp.photo.imaging import PhotoError
 
@@ -137,14 +137,13 @@ def predict_files(
     Decoding and the network let go of the interpreter's lock. Never more than two photos a core are ahead of
     the one that is written, so that a folder of any size takes the same memory.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    predictor.use_cores(cores)
+    predictor.use_cores(CORES)
     waiting: deque[Future[Record]] = deque()
-    with ThreadPoolExecutor(cores) as pool:
+    with ThreadPoolExecutor(CORES) as pool:
         try:
             for path in paths:
                 waiting.append(pool.submit(predict_file, path, predictor, settings, details, find_spot))
-                if len(waiting) > cores:
+                if len(waiting) > CORES:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

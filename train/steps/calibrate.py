@@ -103,7 +103,7 @@ def calibrate(
     ]
     seen, phone = looked[0], looked[1] if others.phone_val else None
     counts = np.bincount(train.classes, minlength=len(CLASSES))
-    calibration = _fit_temperature(
+    calibration = fit_temperature(
         seen.logits, val.classes, tuple(training_prior(train, balance)), tuple(counts / counts.sum())
     )
     probabilities = calibration.probabilities(seen.logits)
@@ -302,9 +302,18 @@ def _gate(familiar: list[Subset], size: int) -> Gate:
     )
 
 
-def _fit_temperature(
+def fit_temperature(
     logits: np.ndarray, truth: np.ndarray, training: tuple[float, ...], natural: tuple[float, ...]
 ) -> Calibration:
+    """Returns the calibration whose temperature makes the truth likeliest (Guo et al. 2017).
+
+    Args:
+        logits: The network's, ``(count, 7)``.
+        truth: Class indices, ``int (count,)``.
+        training: Each class's share of what the network was shown.
+        natural: Each class's share where its chances shall come true.
+    """
+
     def loss(log_temperature: float) -> float:
         calibration = Calibration(float(np.exp(log_temperature)), training, natural)
         chosen = calibration.probabilities(logits)[np.arange(len(truth)), truth]

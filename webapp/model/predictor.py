@@ -1,5 +1,6 @@
 """From a photo to a prediction: cut out, run the network, read its outputs."""
 
+import os
 import queue
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from webapp.photo.imaging import Box, correct_exposure, model_input
 from webapp.photo.quality import Quality, measure_quality
 
 INTERPRETERS: Final = 2  # each further one costs 34 MB, and the smallest machines have two cores at most
+CORES: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _MALIGNANT: Final = np.isin(np.arange(len(CLASSES)), MALIGNANT_INDICES)
 
 
@@ -171,7 +173,16 @@ def open_predictor(settings: Settings) -> Predictor:
         # One is enough: TensorFlow spreads each photo over all cores.
         return Predictor(bundle, [KerasRuntime(bundle.file("model.keras"), bundle.contract)])
     further = partial(LiteRtRuntime, bundle.file("model.tflite"), bundle.contract)
-    return Predictor(bundle, [further() for _ in range(INTERPRETERS)], further)
+    return Predictor(bundle, [further() for _ in range(interpreters(settings.web_concurrency))], further)
+
+
+def interpreters(workers: int, cores: int = CORES) -> int:
+    """Returns how many interpreters each of several worker processes opens, so that no core stands still.
+
+    The network takes a third of an answer: while it looks at one photo, the worker's other photo is decoded
+    or its page rendered. More of them than cores would take memory and save no time.
+    """
+    return max(1, min(INTERPRETERS, -(-cores // workers)))
 
 
 def current_predictor() -> Predictor:

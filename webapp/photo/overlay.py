@@ -11,7 +11,7 @@ from PIL import Image
 from webapp.photo.imaging import Box
 
 SHOWN_SIDE: Final = 896  # twice the width of the result's column, for sharp screens; about 100 kB as JPEG
-HEAT_MAP_SIDE: Final = 112  # the map has about 7 × 7 cells: more pixels add bytes and time, not information
+HEAT_MAP_SIDE: Final = 64  # the map has 24 × 24 places at most: more pixels add bytes and time only
 
 # Matplotlib's "plasma" (CC0) at even steps: brightness rises evenly, so that it reads in grey and with
 # any colour vision too.

@@ -40,6 +40,9 @@ from webapp.server.waiting_room import RETRY_AFTER
 PIECE: Final = 262_144  # bytes taken from a socket at once
 DISCARD_LIMIT: Final = 100_000_000  # bytes; above the largest raw photos that phones take today
 HELD_PHOTOS: Final = 8  # of the largest size; 120 MB as delivered, beside 512 MB of the smallest machine
+# With 1 ms six visitors all came to one worker of a busy machine in 15 of 40 tries, with 2 in none.
+POLITENESS: Final = 0.002  # seconds that a worker waits for each connection it has before it takes another
+MOST_POLITE: Final = 4  # times as long at most: with more connections each, all workers are busy
 FIRST_MINUTE: Final = 60  # seconds in which a connection may be as slow as it is
 SPARE_FILES: Final = 160  # two for each of 72 threads: one to Redis and a style sheet, for example
 
@@ -84,6 +87,7 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         self.answering = threading.local()  # what a thread knows of the request that it answers
         self.arrivals: dict[Any, Arrival] = {}  # by connection, the oldest first
         self.held = 0  # bytes in the arrivals, and in requests that threads are answering
+        self.accept_at: float | None = None  # until then another worker may take who stands at the door
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if files != resource.RLIM_INFINITY:
             self.worker_connections: int = min(self.worker_connections, max(1, files - SPARE_FILES))
@@ -101,7 +105,35 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
             self.take(conn, arrival, ahead)
 
     def accept(self, listener: Any) -> None:
-        """Takes a new connection; where the worker has all that it may have, the oldest goes for it."""
+        """Takes a new connection, at once where this is the only worker or has no other.
+
+        All workers listen at one door, and a connection that is kept open stays with whoever took it: of four
+        visitors all came to the same worker in five of sixteen tries, and a core stood still. So a worker
+        waits the longer the more connections it has, and those with fewer come first.
+        """
+        if self.cfg.workers > 1 and self.nr_conns:
+            self.accept_at = time.monotonic() + POLITENESS * min(self.nr_conns, MOST_POLITE)
+            self.set_accept_enabled(False)
+        else:
+            self.welcome(listener)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Opens or closes the door; gunicorn's loop would open it again at once."""
+        super().set_accept_enabled(enabled and self.accept_at is None)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Waits for events, and for the end of its own politeness."""
+        if self.accept_at is not None:
+            timeout = min(timeout, max(0.0, self.accept_at - time.monotonic()))
+        super().wait_for_and_dispatch_events(timeout)
+        if self.accept_at is not None and time.monotonic() >= self.accept_at:
+            self.accept_at = None
+            if self.alive:  # in a crowd several at a time: nobody waits at the door for long
+                for listener in self.sockets * max(1, self.nr_conns // MOST_POLITE):
+                    self.welcome(listener)
+
+    def welcome(self, listener: Any) -> None:
+        """Takes a new connection if one is there; where there are all that may be, the oldest goes for it."""
         try:
             super().accept(listener)
             full = self.nr_conns >= self.worker_connections

@@ -9,12 +9,12 @@ from datetime import date
 
 from babel.lists import format_list
 from flask import url_for
-from flask_babel import get_locale
 from markupsafe import Markup
 
 from webapp.answer.assessment import Answers, Assessment, Caution, Outcome, Urgency
 from webapp.site.figures import Frequencies
 from webapp.site.formats import day_and_month
+from webapp.site.languages import current_locale
 from webapp.site.languages import gettext as _
 
 
@@ -170,7 +170,7 @@ def _answers_told(assessment: Assessment, answers: Answers) -> str:
         (answers.symptoms, _("bleeds, itches or does not heal")),
         (answers.different, _("looks unlike your other spots")),
     )
-    facts = format_list([fact for ticked, fact in told if ticked], locale=get_locale())
+    facts = format_list([fact for ticked, fact in told if ticked], locale=current_locale())
     text: str
     if assessment.raised_by_answers:
         text = _(

@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Final
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_percent
-from flask_babel import format_decimal, get_locale
+from flask_babel import format_decimal
 from markupsafe import Markup
+
+from webapp.site.languages import current_locale
+
+_BRITISH: Final = Locale("en", "GB")
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,13 @@ class Percent:
     share: float
     exact: bool = False
 
+    @property
+    def width(self) -> str:
+        """As the length of a drawing: ``9.31%``, in every language."""
+        return f"{100 * self.share:.2f}%"
+
     def __str__(self) -> str:
-        return _percent(self.share, "0.##" if self.exact else "0.00", get_locale())
+        return _percent(self.share, "0.##" if self.exact else "0.00", current_locale())
 
 
 @lru_cache(1024)  # 0.06 ms each: a page shows its 20 up to four times, and limits and figures stay the same
@@ -31,12 +41,22 @@ def _percent(share: float, decimals: str, locale: Locale) -> str:
 
 def long_date(day: date) -> str:
     """Writes a day with its year: ``1 January 2030``."""
-    return str(format_date(day, "long", locale=_british()))
+    return _long_date(date(day.year, day.month, day.day), _british())
 
 
 def day_and_month(day: date) -> Markup:
     """Writes a day without its year, ``15 January``, as an HTML ``<time>`` that programs can read."""
-    text = format_skeleton("MMMMd", day, locale=_british())
+    return _day_and_month(day, _british())
+
+
+@lru_cache(64)  # 0.1 ms each; a day's answers name four days
+def _long_date(day: date, locale: Locale) -> str:
+    return str(format_date(day, "long", locale=locale))
+
+
+@lru_cache(64)
+def _day_and_month(day: date, locale: Locale) -> Markup:
+    text = format_skeleton("MMMMd", day, locale=locale)
     return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), text)
 
 
@@ -47,4 +67,5 @@ def megabytes(size: int) -> str:
 
 def _british() -> Locale:
     """The language of the page; its English is British, Babel's default is American."""
-    return Locale("en", "GB") if get_locale().language == "en" else get_locale()
+    locale = current_locale()
+    return _BRITISH if locale.language == "en" else locale

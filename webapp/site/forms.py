@@ -1,5 +1,7 @@
 """The form on the start page. Its validator reads the photo, so that a bad one is the field's error."""
 
+from collections.abc import Mapping
+
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from werkzeug.datastructures import FileStorage
@@ -95,12 +97,12 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         return bool(current_predictor().bundle.contract.details)
 
     @property
-    def sexes(self) -> dict[str, str]:
+    def sexes(self) -> Mapping[str, str]:
         """What can be chosen, by what is sent."""
         return wording.sex_names()
 
     @property
-    def sites(self) -> dict[str, str]:
+    def sites(self) -> Mapping[str, str]:
         """What can be chosen, by what is sent."""
         return wording.site_names()
 

@@ -1,13 +1,14 @@
 """The pages' languages, and which one a person gets."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from functools import wraps
+from typing import Any, Final, TypeVar, cast
 
-from babel import negotiate_locale
+from babel import Locale, negotiate_locale
 from babel.support import NullTranslations
 from flask import Flask, Response, current_app, g, has_request_context, request
 from flask_babel import Babel, get_translations
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
@@ -21,19 +22,23 @@ LANGUAGES: Final[Mapping[str, str]] = {
 
 DEFAULT: Final = next(iter(LANGUAGES))
 
+T = TypeVar("T")
+
 
 class Texts:
-    """The texts of one language that were asked for so far: ``plain``, and as HTML for templates.
+    """The texts of one language that were asked for so far: ``plain``, and as HTML for templates; and what
+    was ``made`` of them by functions that are :func:`made_once`.
 
     A page has 120 texts. Flask-Babel and Jinja's extension look for the request's catalogue before each and
     go through nine calls: 3 of the 6 ms that a result took to render.
     """
 
-    def __init__(self, translations: NullTranslations) -> None:
+    def __init__(self, language: str, translations: NullTranslations) -> None:
+        self.locale = Locale(language)
+        self.made: dict[Callable[[], Any], Any] = {}
         self.plain = _Found(lambda text: str(translations.ugettext(text)))
         # As Jinja's "newstyle": always formatted, so that a per cent sign is written twice in every text.
         self.html = _Found(lambda text: Markup(translations.ugettext(text)) % {})
-        self.html_patterns = _Found(lambda text: Markup(translations.ugettext(text)))
 
 
 class _Found(dict[str, Any]):
@@ -70,8 +75,26 @@ def html_text(text: str, **variables: object) -> Markup:
     """Translates a text into the current request's language, as HTML; variables in it are escaped."""
     if not variables:
         return cast(Markup, _texts().html[text])
-    pattern: Markup = _texts().html_patterns[text]
-    return pattern % variables
+    # As Markup's own % does, in a third of its time: the text is ours, and its variables are escaped.
+    return Markup(_texts().plain[text] % {name: escape(value) for name, value in variables.items()})
+
+
+def made_once(make: Callable[[], T]) -> Callable[[], T]:
+    """Lets a function without arguments make its words once for each language; nobody may change them."""
+
+    @wraps(make)
+    def known() -> T:
+        made = _texts().made
+        if make not in made:
+            made[make] = make()
+        return cast(T, made[make])
+
+    return known
+
+
+def current_locale() -> Locale:
+    """Returns the current request's language with its forms of numbers and days."""
+    return _texts().locale
 
 
 def _texts() -> Texts:
@@ -81,7 +104,7 @@ def _texts() -> Texts:
         language = select_language()
         texts = by_language.get(language)
         if texts is None:  # two threads may both make them: then the later stays, and says the same
-            texts = by_language[language] = Texts(get_translations())
+            texts = by_language[language] = Texts(language, get_translations())
         g.texts = texts
     return texts
 
@@ -90,7 +113,9 @@ def select_language() -> str:
     """Returns the language of ``?lang=``, else the best that the browser asks for, else the default."""
     if not has_request_context():  # the command line
         return DEFAULT
-    return chosen_language() or asked_language(request.headers.get("Accept-Language"))
+    if "language" not in g:
+        g.language = chosen_language() or asked_language(request.headers.get("Accept-Language"))
+    return cast(str, g.language)
 
 
 def asked_language(header: str | None) -> str:

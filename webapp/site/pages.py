@@ -19,6 +19,7 @@ from webapp.model.bundle import Bundle
 from webapp.site import figures, wording
 from webapp.site.formats import long_date, megabytes
 from webapp.site.languages import gettext as _
+from webapp.site.languages import made_once
 
 HIDDEN_CODES: Final = FORM_CODES | {"missing", "frame_differs"}
 """Refusals that only the page's own form can get."""
@@ -103,6 +104,7 @@ def about_page(bundle: Bundle) -> AboutPage:
     )
 
 
+@made_once
 def spots_page() -> SpotsPage:
     """Prepares the pages of "My spots"."""
     names = asdict(Answers()).keys()

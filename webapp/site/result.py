@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from babel.lists import format_list
-from flask_babel import get_locale
 from markupsafe import Markup
 
 from webapp.answer.assessment import Answers, Assessment, Caution, Outcome, Urgency
@@ -23,6 +22,7 @@ from webapp.photo.overlay import Picture
 from webapp.site import advice, figures, wording
 from webapp.site.formats import Percent, long_date, megabytes
 from webapp.site.keeping import KeptAnswer
+from webapp.site.languages import current_locale
 from webapp.site.languages import gettext as _
 
 LOOK_AGAIN_WEEKS: Final = 4
@@ -239,7 +239,7 @@ def _counted(assessment: Assessment, details: Details) -> str:
         _(
             "Photo alone: %(alone)s. With %(details)s: %(together)s.",
             alone=Percent(assessment.prediction.malignancy),
-            details=format_list([name for given, name in named if given], locale=get_locale()),
+            details=format_list([name for given, name in named if given], locale=current_locale()),
             together=Percent(assessment.malignancy),
         )
     )

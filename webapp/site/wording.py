@@ -3,6 +3,7 @@
 All functions need a request: they translate into its language.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from webapp.answer.assessment import Answers, Outcome, Reason
@@ -10,6 +11,7 @@ from webapp.answer.details import Sex, Site
 from webapp.answer.messages import FORM_CODES, PHOTO_MESSAGES, status_message
 from webapp.model.contract import Gate
 from webapp.site.languages import gettext as _
+from webapp.site.languages import made_once
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,14 @@ def answers_given(answers: Answers) -> tuple[str, ...]:
     return tuple(sentence for ticked, sentence in told if ticked)
 
 
-def sex_names() -> dict[str, str]:
+@made_once
+def sex_names() -> Mapping[str, str]:
     """Names each :class:`webapp.answer.details.Sex`."""
     return {Sex.FEMALE: _("Female"), Sex.MALE: _("Male")}
 
 
-def site_names() -> dict[str, str]:
+@made_once
+def site_names() -> Mapping[str, str]:
     """Names each :class:`webapp.answer.details.Site` in everyday words."""
     return {
         Site.HEAD_NECK: _("Head, face or neck"),
@@ -67,7 +71,8 @@ def outcome_names() -> dict[str, str]:
     }
 
 
-def kinds() -> dict[str, Kind]:
+@made_once
+def kinds() -> Mapping[str, Kind]:
     """Says what each ``dx`` of HAM10000 is."""
     cancer, harmless = _("Cancer"), _("Harmless")
     return {

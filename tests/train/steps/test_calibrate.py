@@ -18,11 +18,11 @@ def drawn(temperature: float, prior: np.ndarray, count: int = 20_000) -> tuple[n
 
 
 def test_temperature_is_found_and_priors_are_put_back():
-    from train.steps.calibrate import _fit_temperature
+    from train.steps.calibrate import fit_temperature
 
     prior = np.array([0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02])
     logits, truth = drawn(2.5, prior)
-    calibration = _fit_temperature(logits, truth, FLAT, tuple(prior))
+    calibration = fit_temperature(logits, truth, FLAT, tuple(prior))
     assert calibration.temperature == pytest.approx(2.5, rel=0.05)
     share = calibration.probabilities(logits).mean(axis=0)
     assert share == pytest.approx(np.bincount(truth, minlength=7) / len(truth), abs=0.01)

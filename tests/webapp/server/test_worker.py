@@ -484,6 +484,29 @@ def test_a_worker_that_dies_is_replaced_and_the_other_goes_on(tmp_path: Path, ph
             time.sleep(0.1)
 
 
+def test_visitors_who_stay_are_shared_among_the_workers(tmp_path: Path) -> None:
+    """By chance four are shared evenly three times in eight, and all come to one worker once in eight."""
+    even = 0
+    with serving(tmp_path / "log", WEB_CONCURRENCY="2") as server:
+        wait_until_ready(server)
+        workers = psutil.Process(server.process.pid).children()
+        for _ in range(20):
+            with ExitStack() as visitors:
+                for visitor in [visitors.enter_context(closing(connect(server))) for _ in range(4)]:
+                    visitor.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    assert visitor.recv(65_536).startswith(b"HTTP/1.1 200")
+                even += [visitors_of(worker) for worker in workers] == [2, 2]
+            deadline = time.monotonic() + 10
+            while any(map(visitors_of, workers)):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+    assert even >= 12
+
+
+def visitors_of(worker: psutil.Process) -> int:
+    return sum(each.status == psutil.CONN_ESTABLISHED for each in worker.net_connections())
+
+
 def test_stopping_finishes_what_is_being_answered(tmp_path: Path) -> None:
     large = render_lesion(1).resize((3000, 2250))
     body, content_type = multipart(to_bytes(large, "JPEG"))

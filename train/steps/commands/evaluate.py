@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--left-out",
         type=Path,
-        help="what teach wrote: how well a large network answers for a collection that taught it nothing",
+        help="what leave-out wrote: teachers and students about a collection that taught them nothing",
     )
     parser.add_argument(
         "--dermoscopy-bundle",

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from train.network.names import EFFICIENTNETS, SEED_CNN
 from train.steps.commands.arguments import (
@@ -14,6 +15,9 @@ from train.steps.commands.arguments import (
     part_of,
     phone_part,
 )
+
+if TYPE_CHECKING:
+    from train.steps.recipe import Recipe
 
 # What a command line may say of a recipe.
 GIVEN = (
@@ -40,6 +44,36 @@ def add_parser(steps: Steps) -> None:
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Adds how to train, and from what to begin."""
+    add_way(parser)
+    parser.add_argument(
+        "--start", type=Path, help="a finished network (classifier.keras), or a bundle, to go on from"
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="BUNDLE",
+        help="bundles whose answers, averaged, teach too",
+    )
+    parser.add_argument(
+        "--targets",
+        type=Path,
+        help="what teachers said of photos that they had not seen (see teach), instead of --teacher",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument(
+        "--strategy",
+        choices=("single", "mirrored"),
+        default="single",
+        help="mirrored: split each batch over all GPUs of this machine (default: %(default)s)",
+    )
+    parser.add_argument("--no-pretrained", action="store_true", help="start from random weights")
+
+
+def add_way(parser: argparse.ArgumentParser) -> None:
+    """Adds what a :class:`train.steps.recipe.Recipe` may be told."""
     parser.add_argument(
         "--model",
         choices=(*EFFICIENTNETS, SEED_CNN),
@@ -62,43 +96,19 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="how often the last of the blocks is left out in training (default: 0)",
     )
-    parser.add_argument(
-        "--start", type=Path, help="a finished network (classifier.keras), or a bundle, to go on from"
-    )
     parser.add_argument("--frozen-stages", type=int, help="stages of the backbone that stay as they start")
     parser.add_argument("--extra-share", type=float, help="of the draws (default: 0.25 with --extra)")
     parser.add_argument(
         "--mixup", type=float, help="mix images in pairs, each share from Beta(MIXUP, MIXUP) (default: none)"
     )
     parser.add_argument(
-        "--teacher",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="BUNDLE",
-        help="bundles whose answers, averaged, teach too",
-    )
-    parser.add_argument(
-        "--targets",
-        type=Path,
-        help="what teachers said of photos that they had not seen (see teach), instead of --teacher",
-    )
-    parser.add_argument(
         "--teacher-share",
         type=float,
         help="of each target, the rest is the label (default: 0.5 with --teacher or --targets)",
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument(
         "--deterministic", action="store_true", help="the same weights from the same seed (slower)"
     )
-    parser.add_argument(
-        "--strategy",
-        choices=("single", "mirrored"),
-        default="single",
-        help="mirrored: split each batch over all GPUs of this machine (default: %(default)s)",
-    )
-    parser.add_argument("--no-pretrained", action="store_true", help="start from random weights")
 
 
 def _stages(text: str) -> tuple[tuple[int, int], ...]:
@@ -109,20 +119,26 @@ def _stages(text: str) -> tuple[tuple[int, int], ...]:
         raise argparse.ArgumentTypeError(f"{text!r} does not look like 128x8,160x10") from None
 
 
-def run(arguments: argparse.Namespace) -> None:
-    from train.steps.fit import fit
+def recipe_of(arguments: argparse.Namespace, taught: bool) -> "Recipe":
+    """Returns what the command line says of how to train; ``taught`` is whether there is a teacher."""
     from train.steps.recipe import SEED_CNN_RECIPE, Recipe
 
     recipe = SEED_CNN_RECIPE if arguments.model == SEED_CNN else Recipe(model=arguments.model)
     given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
-    if arguments.teacher or arguments.targets:
+    if taught:
         given.setdefault("teacher_share", 0.5)
     if arguments.extra:
         given.setdefault("extra_share", 0.25)
+    return dataclasses.replace(recipe, **given)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from train.steps.fit import fit
+
     finished = fit(
         part_of(arguments, "train"),
         part_of(arguments, "val"),
-        dataclasses.replace(recipe, **given),
+        recipe_of(arguments, bool(arguments.teacher or arguments.targets)),
         arguments.run,
         phone=phone_part(arguments, "train"),
         resume=arguments.resume,
