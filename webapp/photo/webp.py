@@ -50,9 +50,9 @@ def check(data: bytes) -> None:
     picture is complete. Where a part of it was overwritten (tried: with zeros, noise, one other bit), some is
     left over, and the picture can do without its end. To find that takes as long as to decode it.
 
-    Zeros were found in all of either kind, noise in 58 of 60. Of lossless ones noise was found in 13 of 60: behind
-    it their code is soon in step again, each value takes as many bits as before, and nothing else in the file
-    tells of the pixels.
+    Zeros were found in all of either kind, noise in 58 of 60. Of lossless ones noise was found in 13 of 60:
+    behind it their code is soon in step again, each value takes as many bits as before, and nothing else in
+    the file tells of the pixels.
 
     Raises:
         BrokenWebP: There is one.
