@@ -44,11 +44,13 @@ class Server:
 
 @dataclass(frozen=True)
 class Load:
-    """What came of sending photos: times in seconds, one for each answer, and the whole run's length."""
+    """What came of sending photos: times in seconds, one for each answer, the whole run's length, and the
+    processor time that the clients themselves took."""
 
     times: tuple[float, ...]
     duration: float
     failures: int
+    client_cpu: float = 0.0
 
     def percentile(self, share: float) -> float:
         """Returns the time that this share of the answers did not exceed."""
@@ -64,6 +66,10 @@ class Load:
             **{name: self._milliseconds(share) for name, share in percentiles.items()},
             "answers_per_second": self.answers_per_second,
         }
+
+    def each(self, seconds: float) -> float | None:
+        """Returns the milliseconds of an answer, of seconds that all of them took; ``None`` without any."""
+        return round(1000 * seconds / len(self.times), 2) if self.times else None
 
     @property
     def answers_per_second(self) -> float:
@@ -261,7 +267,7 @@ def send(
     lock = threading.Lock()
     times: list[float] = []
     failures = 0
-    begin = time.perf_counter()
+    begin, begin_cpu = time.perf_counter(), time.process_time()
 
     def client() -> None:
         nonlocal failures
@@ -289,7 +295,7 @@ def send(
         thread.start()
     for thread in threads:
         thread.join()
-    return Load(tuple(times), time.perf_counter() - begin, failures)
+    return Load(tuple(times), time.perf_counter() - begin, failures, time.process_time() - begin_cpu)
 
 
 def process_tree(pid: int) -> list[int]:
