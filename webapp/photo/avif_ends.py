@@ -5,7 +5,7 @@ picture is complete. So each part of it is decoded once more without its end, wh
 part of the data was overwritten, some is left over, or has run out already. To find that takes as long as to
 decode it. Where coders divide a part further (into tiles, from 512 × 512 pixels on), only the last is tried.
 
-Noise in the middle (1, 16 or 600 bytes) was found in 180 of 180 files of one tile, in about 3 of 4 of two, and
+Noise in the middle (1, 16 or 600 bytes) was found in 180 of 180 files of one tile and in 49 of 80 of two, and
 no damage in 249 whole ones, half of them flat.
 """
 

@@ -7,8 +7,9 @@ runs out: then another end is seen far above the picture's, and what is written 
 former takes as long as to decode the photo, and so does the latter, which few whole photos need.
 
 Noise in the middle (1, 16 or 600 bytes) was found in 120 of 120 files of high quality and in 39 of 60 of
-8 kB, and no damage in 200 whole ones, half of them flat. x265 codes each row of blocks for itself unless told
-not to: of such files it was found in 45 and 9 of 60. Zeros are found in all (:mod:`webapp.photo.coded_items`).
+8 kB, and no damage in 200 whole ones, half of them flat. x265 codes each row of blocks for itself unless it
+is told not to: of such files it was found in 45 and 9 of 60. Zeros are found in all
+(:mod:`webapp.photo.coded_items`).
 """
 
 import re
