@@ -23,6 +23,8 @@ from webapp.photo.iso import UNREADABLE, Meta, Place
 
 _END: Final = 8
 """Bytes at its end that are cut off; a decoder reads at most 2 beyond what it needs."""
+_MOST_PARTS: Final = 64
+"""A file of more is not tried: for each of them, it is copied and opened once."""
 _LEAST: Final = 32
 """Bytes below which there is nothing that could be cut off: of one colour, a picture has so few."""
 
@@ -46,13 +48,14 @@ def _shortened(data: bytes) -> Iterator[bytes]:
         meta = Meta.of(data)
         kinds, places = kinds_of(meta), places_of(meta)
         left = 2 * _pixels(meta, meta.primary)
-        for item in looked_at(meta, kinds):
+        items = list(looked_at(meta, kinds))
+        for item in items if len(items) <= _MOST_PARTS else ():
             left -= _pixels(meta, item)
             if kinds[item] != b"av01" or len(places[item]) != 1 or left < -_pixels(meta, meta.primary):
                 continue
             if cut := _without_end(data, *places[item][0]):
                 yield _of_another(cut, meta.boxes[b"pitm"], item)
-    except (*UNREADABLE, ValueError):
+    except (*UNREADABLE, ValueError, OverflowError):
         return
 
 

@@ -1,5 +1,9 @@
 """Numbers of so many bits, of which the heads of HEVC and AV1 consist."""
 
+from typing import Final
+
+_LONGEST: Final = 32
+
 
 class Bits:
     """Reads them one after the other, the highest bit of each byte first.
@@ -21,8 +25,14 @@ class Bits:
         return value
 
     def number(self) -> int:
-        """Returns a number that says itself how long it is (Exp-Golomb, ITU-T H.265, 9.2)."""
+        """Returns a number that says itself how long it is (Exp-Golomb, ITU-T H.265, 9.2).
+
+        Raises:
+            ValueError: Longer than any may be.
+        """
         zeros = 0
         while not self.read(1):
             zeros += 1
+            if zeros > _LONGEST:
+                raise ValueError("no number")
         return (1 << zeros) - 1 + self.read(zeros)

@@ -40,8 +40,12 @@ _SMALLEST: Final = 16
 _MOST_HIDDEN: Final = 0.5
 _ROWS: Final = 16
 """Rows of pixels that are compared at once."""
-_BLOCKS: Final = 96
-"""Rows that the last blocks (of at most 64) and the filters between them may take."""
+_BLOCK: Final = 64
+"""Pixels of a side of the largest blocks."""
+_FILLED_UP: Final = 8
+"""Pixels by which a side is filled up: half the smallest block."""
+_BLOCKS: Final = _BLOCK + 32
+"""Rows that the last ones and the filters between them may take."""
 _UNEVEN: Final = 8
 """Where an end is more of the picture than so many times its share of the data, that is looked into."""
 _PARAMETERS: Final = 33
@@ -77,7 +81,7 @@ class Part:
         slice: Begin and end of the last piece of it that holds pixels.
         length_size: Bytes before it that say how long it is.
         region: In the upright picture, it is.
-        hidden: How much of what is coded is not seen, at the lower end of it, 0–1.
+        hidden: How much of its data may be of blocks that are not seen, at its end, 0–1.
     """
 
     where: Extent
@@ -118,7 +122,7 @@ class Ends:
             (where,) = extents[item]
             length_size = (config[21] & 3) + 1
             coded = _last_slice(data, where.begin, where.end, length_size)
-            hidden = 1 - (box[3] - box[1]) / _coded_rows(config)
+            hidden = _hidden((box[2] - box[0], box[3] - box[1]), _coded_size(config))
             inner = box[0] + _EDGE, box[1] + _EDGE, box[2] - _EDGE, box[3] - _EDGE
             left, upper, right, lower = (int(edge) for edge in turned_box(inner, size, inverse(orientation)))
             is_seen = right - left >= _SMALLEST and lower - upper >= _SMALLEST
@@ -183,7 +187,7 @@ def compare(ends: Ends, own: Prints, other: Prints) -> list[Part]:
         same = next(at for at, (one, another) in enumerate(zip(mine, its, strict=True)) if one != another)
         rows = len(mine) * _ROWS
         share = _TAIL / (part.slice[1] - part.slice[0])
-        if rows - same * _ROWS > _BLOCKS + _UNEVEN * share * rows:
+        if rows - same * _ROWS > _BLOCKS + (_UNEVEN * share + part.hidden) * rows:
             early.append(part)
     return early
 
@@ -208,8 +212,8 @@ def _last_slice(data: bytes, begin: int, end: int, length_size: int) -> Place:
     return first, position - len(filled[0]) if filled else position
 
 
-def _coded_rows(config: bytes) -> int:
-    """Returns how many rows of pixels are coded (ITU-T H.265, 7.3.2.2): a picture may show fewer.
+def _coded_size(config: bytes) -> Size:
+    """Returns how many pixels are coded (ITU-T H.265, 7.3.2.2): a picture may show fewer.
 
     Args:
         config: The content of ``hvcC`` (ISO/IEC 14496-15, 8.3.2.1).
@@ -220,19 +224,28 @@ def _coded_rows(config: bytes) -> int:
         length = struct.unpack_from(">H", config, place + 3)[0]
         if kind & 63 == _PARAMETERS:
             unit = config[place + 5 : place + 5 + length].replace(b"\0\0\3", b"\0\0")
-            return _rows_of(Bits(unit, 8 * _BEFORE_NUMBERS))
+            return _size_of(Bits(unit, 8 * _BEFORE_NUMBERS))
         place += 3
         for _ in range(count):
             place += 2 + struct.unpack_from(">H", config, place)[0]
     raise ValueError("no size")
 
 
-def _rows_of(bits: Bits) -> int:
+def _size_of(bits: Bits) -> Size:
     bits.number()  # of the set
     if bits.number() == 3:  # how colours are sampled
         bits.read(1)
-    bits.number()
-    return bits.number()
+    return bits.number(), bits.number()
+
+
+def _hidden(seen: Size, coded: Size) -> float:
+    """Returns which share of the data may be of pixels at the end that are not seen."""
+    missing = max(0, coded[0] - seen[0]), max(0, coded[1] - seen[1])
+    if max(missing) == 0:
+        return 0.0
+    if max(missing) <= _FILLED_UP:  # of the last block only a part
+        return min(1.0, 2 * _BLOCK**2 / (coded[0] * coded[1]))
+    return (missing[1] + _BLOCK) / coded[1]  # the last ones of the last row that is seen, too
 
 
 def _tiles(meta: Meta, extents: dict[int, list[Extent]], size: Size) -> Iterator[tuple[int, Region]]:

@@ -11,7 +11,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from tests.containers import behind_png, iccp, in_png
+from tests.containers import behind_png, iccp, in_png, orientation
 from tests.hazards import png_chunk
 from tests.rendered import render_lesion, to_bytes
 from webapp.photo.coded_items import BrokenItem, check, places_of
@@ -122,6 +122,35 @@ def test_a_blank_tile_is_damage() -> None:
         begin = int(share * len(data))
         with pytest.raises(DamagedImage):
             decode(data[:begin] + bytes(200) + data[begin + 200 :])
+
+
+@pytest.mark.parametrize("lies", [1, 3, 6, 8])
+def test_noise_in_a_tile_is_damage_however_the_photo_lies(lies: int) -> None:
+    """Each tile is held against itself with another end, wherever it is then; those at an edge are cut."""
+    photo = pillow_heif.from_pillow(PHOTO.resize((400, 300)))
+    stream = io.BytesIO()
+    coder = {"preset": "ultrafast", "x265:wpp": "0"}
+    photo.save(stream, quality=90, tile_size=128, exif=orientation(lies), enc_params=coder)
+    data = stream.getvalue()
+    assert decode(data).size == ((300, 400) if lies >= 5 else (400, 300))
+    found = 0
+    for broken in overwritten(data, 16, np.linspace(0.3, 0.7, 6)):
+        try:
+            decode(broken)
+        except DamagedImage:
+            found += 1
+    assert found >= 5
+
+
+@pytest.mark.parametrize("size", [(448, 336), (400, 300), (390, 290), (334, 252)])
+def test_what_ends_where_nothing_is_seen_is_whole(size: tuple[int, int]) -> None:
+    """The last block of a tile at the photo's right or lower edge is cut off with the rest of that tile."""
+    photo = pillow_heif.from_pillow(PHOTO.resize(size))
+    for blocks in ("16", "32", "64"):
+        coder = {"preset": "ultrafast", "x265:ctu": blocks, "x265:min-cu-size": "8"}
+        stream = io.BytesIO()
+        photo.save(stream, quality=90, tile_size=128, enc_params=coder)
+        assert decode(stream.getvalue()).size == size
 
 
 def test_tiles_that_are_all_the_same_place_are_not_looked_through() -> None:
