@@ -48,6 +48,8 @@ _BLOCKS: Final = _BLOCK + 32
 """Rows that the last ones and the filters between them may take."""
 _UNEVEN: Final = 8
 """Where an end is more of the picture than so many times its share of the data, that is looked into."""
+_SMALL: Final = 1_500_000
+"""Pixels up to which it always is: that takes a tenth of a second."""
 _PARAMETERS: Final = 33
 _LAST_SLICE: Final = 31
 """Types of HEVC's units (ITU-T H.265, table 7-1): what gives the size, and the last that holds pixels."""
@@ -175,7 +177,7 @@ def compare(ends: Ends, own: Prints, other: Prints) -> list[Part]:
         other: Of the one that has other ends.
 
     Returns:
-        The parts that differ from far above their lower end on: their data may have run out.
+        The parts that differ from far above their lower end on, or all of a small one: data may have run out.
 
     Raises:
         BrokenItem: A part does not differ.
@@ -187,7 +189,8 @@ def compare(ends: Ends, own: Prints, other: Prints) -> list[Part]:
         same = next(at for at, (one, another) in enumerate(zip(mine, its, strict=True)) if one != another)
         rows = len(mine) * _ROWS
         share = _TAIL / (part.slice[1] - part.slice[0])
-        if rows - same * _ROWS > _BLOCKS + (_UNEVEN * share + part.hidden) * rows:
+        is_small = ends.size[0] * ends.size[1] <= _SMALL
+        if is_small or rows - same * _ROWS > _BLOCKS + (_UNEVEN * share + part.hidden) * rows:
             early.append(part)
     return early
 
