@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import mimetypes
 import os
 import secrets
 import shutil
@@ -96,6 +97,7 @@ def post_worker_init(worker: Any) -> None:
     for name in environment.list_templates(["html"]):
         environment.get_template(name)
     rehearse(worker.wsgi)
+    mimetypes.init()  # 1,200 objects that the first style sheet would bring
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -154,8 +154,10 @@ def measure(name: str, environ: Mapping[str, str], arguments: argparse.Namespace
                 before = cpu_seconds(server.process.pid)
                 load = send(server, photos, clients=clients, answers=answers, seconds=arguments.seconds)
                 taken = cpu_seconds(server.process.pid) - before
-                each = round(1000 * taken / len(load.times), 1) if load.times else None
-                found = load.figures() | {"cpu_ms_per_answer": each}
+                found = load.figures() | {
+                    "cpu_ms_per_answer": load.each(taken),
+                    "client_cpu_ms_per_answer": load.each(load.client_cpu),
+                }
                 figures["loads"].setdefault(picture_set, {})[str(clients)] = found
                 print(name, picture_set, clients, found, file=sys.stderr)
     return figures

@@ -5,7 +5,7 @@ tests must pass first; one protection takes 2 to 40 seconds, all of them about f
 change of security or intake.
 
 Why not a mutation tester instead: those exchange what stands in a line, and a protection is mostly a whole
-statement, header or setting. Held against these 104, mutmut 3.8 makes 5,072 mutants of ``webapp/photo``,
+statement, header or setting. Held against 104 of these, mutmut 3.8 makes 5,072 mutants of ``webapp/photo``,
 ``server`` and ``answer``, and none in the lines of 27, since it leaves constants, decorated functions and
 whole modules like ``gunicorn.conf.py`` as they are; cosmic-ray 8.7 makes 8,927, and none for 41. Neither
 reads the four in the Makefile and in a script of the pages. A mutant took mutmut 4 seconds on a busy machine:
@@ -768,6 +768,34 @@ PROTECTIONS: Final = (
         "    count_photos(len(photos))\n",
         "",
         "tests/webapp/site/test_several.py",
+    ),
+    Protection(
+        "nothing of a person in a part of a page that all get",
+        "webapp/site/fixed_parts.py",
+        "        if own:\n",
+        "        if False:\n",
+        "tests/webapp/site/test_fixed_parts.py",
+    ),
+    Protection(
+        "nothing of a request in a part of a page that all get",
+        "webapp/site/fixed_parts.py",
+        "& self.environment.globals.keys()",
+        "& set()",
+        "tests/webapp/site/test_fixed_parts.py",
+    ),
+    Protection(
+        "a part of a page that all get differs by nothing personal",
+        "webapp/site/fixed_parts.py",
+        "if not _is_one_of_few(value)",
+        "if False",
+        "tests/webapp/site/test_fixed_parts.py",
+    ),
+    Protection(
+        "nothing that sees the whole page in a part of it that all get",
+        "webapp/site/fixed_parts.py",
+        'if getattr(node, "with_context", True):',
+        "if False:",
+        "tests/webapp/site/test_fixed_parts.py",
     ),
 )
 

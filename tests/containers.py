@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.hazards import png_chunk
+from webapp.photo.av1 import SEQUENCE, _range_bit, units
+from webapp.photo.coded_items import alphas, places_of
+from webapp.photo.iso import Meta
 
 PNG_HEAD: Final = 33  # bytes: the signature and IHDR
 
@@ -86,10 +89,10 @@ def with_properties(data: bytes, *properties: bytes, without: Sequence[bytes] = 
         properties: What is added, in this order.
         without: Names of properties that are made unknown instead.
     """
-    (meta,) = [box for box in boxes(data, 0, len(data)) if box[0] == b"meta"]
-    inner = {box[0]: box for box in boxes(data, meta[2] + 4, meta[3])}
+    (meta,) = [each for each in boxes(data, 0, len(data)) if each[0] == b"meta"]
+    inner = {each[0]: each for each in boxes(data, meta[2] + 4, meta[3])}
     iprp = inner[b"iprp"]
-    parts = {box[0]: box for box in boxes(data, iprp[2], iprp[3])}
+    parts = {each[0]: each for each in boxes(data, iprp[2], iprp[3])}
     ipco, ipma = parts[b"ipco"], parts[b"ipma"]
     known = boxes(data, ipco[2], ipco[3])
     kept = b"".join(
@@ -97,7 +100,7 @@ def with_properties(data: bytes, *properties: bytes, without: Sequence[bytes] = 
         for name, place, content, end in known
     )
     numbers = bytes(0x80 | (len(known) + 1 + index) for index in range(len(properties)))
-    new_ipco = _box(b"ipco", kept + b"".join(properties))
+    new_ipco = box(b"ipco", kept + b"".join(properties))
     version, flags = data[ipma[2]], data[ipma[2] + 3]
     assert not flags & 1
     (count,) = struct.unpack_from(">I", data, ipma[2] + 4)
@@ -109,23 +112,24 @@ def with_properties(data: bytes, *properties: bytes, without: Sequence[bytes] = 
         own = bytes(index & 0x7F if known[(index & 0x7F) - 1][0] in without else index for index in own)
         entries += item + bytes([number + len(numbers)]) + own + numbers
         position += width + 1 + number
-    new_ipma = _box(b"ipma", data[ipma[2] : ipma[2] + 8] + entries)
-    new_iprp = _box(b"iprp", new_ipco + new_ipma)
+    new_ipma = box(b"ipma", data[ipma[2] : ipma[2] + 8] + entries)
+    new_iprp = box(b"iprp", new_ipco + new_ipma)
     grown = len(new_iprp) - (iprp[3] - iprp[1])
     content = bytearray(data[meta[2] : iprp[1]] + new_iprp + data[iprp[3] : meta[3]])
-    new_meta = bytearray(_box(b"meta", bytes(content)))
+    new_meta = bytearray(box(b"meta", bytes(content)))
     whole = data[: meta[1]] + bytes(new_meta) + data[meta[3] :]
     return _moved(whole, grown)
 
 
-def _box(name: bytes, content: bytes) -> bytes:
+def box(name: bytes, content: bytes) -> bytes:
+    """A box of an ISO media file with its length."""
     return struct.pack(">I", len(content) + 8) + name + content
 
 
 def _moved(data: bytes, by: int) -> bytes:
     """Adds to every offset of the items' locations."""
-    (meta,) = [box for box in boxes(data, 0, len(data)) if box[0] == b"meta"]
-    (iloc,) = [box for box in boxes(data, meta[2] + 4, meta[3]) if box[0] == b"iloc"]
+    (meta,) = [each for each in boxes(data, 0, len(data)) if each[0] == b"meta"]
+    (iloc,) = [each for each in boxes(data, meta[2] + 4, meta[3]) if each[0] == b"iloc"]
     moved, place = bytearray(data), iloc[2]
     version, sizes = data[place], struct.unpack_from(">H", data, place + 4)[0]
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
@@ -154,22 +158,22 @@ def _moved(data: bytes, by: int) -> bytes:
 
 def nclx(primaries: int, transfer: int, matrix: int = 6, full: bool = True) -> bytes:
     """The property that says by numbers (ITU-T H.273) which colours a picture has."""
-    return _box(b"colr", b"nclx" + struct.pack(">HHHB", primaries, transfer, matrix, 0x80 * full))
+    return box(b"colr", b"nclx" + struct.pack(">HHHB", primaries, transfer, matrix, 0x80 * full))
 
 
 def icc_property(profile: bytes, kind: bytes = b"prof") -> bytes:
     """The property that holds a profile."""
-    return _box(b"colr", kind + profile)
+    return box(b"colr", kind + profile)
 
 
 def turned(quarters: int) -> bytes:
     """The property that turns a picture to the left by quarters."""
-    return _box(b"irot", bytes([quarters]))
+    return box(b"irot", bytes([quarters]))
 
 
 def mirrored(axis: int) -> bytes:
     """The property that mirrors a picture: top to bottom (0) or left to right (1)."""
-    return _box(b"imir", bytes([axis]))
+    return box(b"imir", bytes([axis]))
 
 
 def cropped(size: tuple[int, int], to: tuple[int, int, int, int]) -> bytes:
@@ -177,4 +181,16 @@ def cropped(size: tuple[int, int], to: tuple[int, int, int, int]) -> bytes:
     left, upper, right, lower = to
     across, down = left + right - size[0], upper + lower - size[1]  # twice the way of the middle
     numbers = (right - left, 1, lower - upper, 1, across, 2, down, 2)
-    return _box(b"clap", struct.pack(">IIIIiIiI", *numbers))
+    return box(b"clap", struct.pack(">IIIIiIiI", *numbers))
+
+
+def narrow_alpha(data: bytes) -> bytes:
+    """Lets the alpha of an AVIF, as Pillow writes it, say that its samples go from 16 to 235."""
+    meta = Meta.of(data)
+    (item,) = alphas(meta)
+    ((begin, end),) = places_of(meta)[item]
+    (bit,) = (_range_bit(data, unit.begin) for unit in units(data, begin, end) if unit.kind == SEQUENCE)
+    assert bit is not None and data[bit >> 3] & 128 >> (bit & 7)
+    changed = bytearray(data)
+    changed[bit >> 3] ^= 128 >> (bit & 7)
+    return bytes(changed)

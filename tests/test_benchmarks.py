@@ -63,7 +63,9 @@ def test_the_report_says_what_a_million_answers_cost() -> None:
             figures["apps"][name]["loads"][picture_set]["4"]["cpu_ms_per_answer"] = milliseconds
     stages = figures["stages_ms"]["jpeg-600x450"]
     stages["model"], stages["all but the model"] = 25.0, 6.0
+    figures["apps"]["app"]["loads"]["jpeg-600x450"]["4"]["client_cpu_ms_per_answer"] = 0.17
     page = report(figures, None, None)
+    assert "belong to no app: 0.17 ms for each of these answers." in page
     assert "| JPEG, 12 MP | 10.0 | 20.0 |" in page  # 36 ms a million times are 10 hours
     assert "and 5.0 what lies around them" in page
 

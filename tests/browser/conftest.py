@@ -1,5 +1,7 @@
 """A real Chromium on a really listening app."""
 
+import io
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ import pytest
 from flask import Flask
 from PIL import ImageFilter
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.fakes import FixedPredictor, made_prediction
 from tests.missing import leave_out
@@ -133,12 +135,32 @@ class Site:
         self.predictor.prediction = made_prediction(malignancy, unfamiliarity)
 
 
+_lines = logging.getLogger("tests.browser.server")
+_lines.setLevel(logging.INFO)
+
+
+class KeptLines(io.TextIOBase):
+    """What the app writes: pytest shows it where a test fails, and only there."""
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            _lines.info(text.rstrip())
+        return len(text)
+
+
+class KeptRequests(WSGIRequestHandler):
+    """The same for what the server writes of each request, some of them between two tests."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        _lines.info(message, *args)
+
+
 def read_at_once(app: Flask) -> Callable[[Any, Any], list[bytes]]:
     """Reads each answer before it is sent: where a page leaves in the middle of a static file, Werkzeug's
     server would not close that file, and the warning of it would fail whichever test runs then."""
 
     def answer(environ: Any, start_response: Any) -> list[bytes]:
-        parts = app(environ, start_response)
+        parts = app({**environ, "wsgi.errors": KeptLines()}, start_response)
         try:
             return list(parts)
         finally:
@@ -150,7 +172,7 @@ def read_at_once(app: Flask) -> Callable[[Any, Any], list[bytes]]:
 def listening(predictor: FixedPredictor | Predictor, **settings: Any) -> Iterator[str]:
     settings = {"secret_key": "not a secret, only a test", "ratelimit_enabled": False} | settings
     app = create_app(Settings(**settings), predictor)  # type: ignore[arg-type]
-    server = make_server("localhost", 0, read_at_once(app), threaded=True)
+    server = make_server("localhost", 0, read_at_once(app), threaded=True, request_handler=KeptRequests)
     thread = threading.Thread(target=server.serve_forever, name="app")
     thread.start()
     yield f"http://localhost:{server.server_port}"

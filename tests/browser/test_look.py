@@ -135,6 +135,17 @@ def test_nothing_is_cut_off_on_a_narrow_screen(
     assert page.evaluate(running_over) == []
 
 
+def test_tables_about_the_model_fit_a_narrow_screen(open_page: PageOpener, site: Site, photo: bytes) -> None:
+    """They could be scrolled sideways; but nobody looks for the last column of three."""
+    for locale in ("de", "en", "es", "pt"):
+        page = open_page(NARROW, locale=locale)
+        show(page, site, "about", photo)
+        widths = page.evaluate(
+            "[...document.querySelectorAll('.table-scroll')].map((it) => it.scrollWidth - it.clientWidth)"
+        )
+        assert widths and max(widths) <= 0, locale
+
+
 @pytest.mark.parametrize(
     "state", ["start", *(pytest.param(each, marks=SLOW) for each in ("signs", "cannot-judge", "about"))]
 )

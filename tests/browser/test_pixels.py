@@ -18,6 +18,7 @@ from playwright.sync_api import Page
 from tests import containers, profiles
 from tests.browser.conftest import PageOpener
 from tests.containers import in_jpeg, in_png, orientation, with_properties
+from tests.gain_maps import tone_mapped
 from tests.hazards import motion_photo, mpo, png_chunk, png_of
 from tests.missing import leave_out
 from tests.rendered import render_lesion, to_bytes
@@ -32,6 +33,10 @@ PIXELS: Final = np.asarray(PICTURE)
 GREY: Final = PICTURE.convert("L")
 SEE_THROUGH: Final = Image.merge(
     "RGBA", (*PICTURE.split(), GREY.point(lambda value: 255 if value > 120 else 90))
+)
+EVER_LESS_SEEN: Final = Image.merge(
+    "RGBA",
+    (*PICTURE.split(), Image.linear_gradient("L").resize(PICTURE.size).point(lambda value: value // 4)),
 )
 
 
@@ -285,6 +290,10 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "see-through AVIF in P3": lambda: avif(
         Image.merge("RGBA", (*P3[0].split(), SEE_THROUGH.getchannel("A"))), icc_profile=P3[1]
     ),
+    "AVIF seen through ever less": lambda: avif(EVER_LESS_SEEN),
+    "AVIF seen through ever less, its alpha of narrow range": lambda: containers.narrow_alpha(
+        avif(EVER_LESS_SEEN)
+    ),
     "see-through AVIF, multiplied": lambda: avif(SEE_THROUGH, alpha_premultiplied=True),
     **{
         f"AVIF called {name!r}": (lambda name=name: called(avif(PICTURE), name))
@@ -306,6 +315,14 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "16 bits of grey": lambda: png(Image.fromarray(np.asarray(GREY, np.uint16) * 257)),
     "several pictures": lambda: mpo(PICTURE),
     "gain map": lambda: gain_map(PICTURE),
+    **{
+        f"AVIF, gain map, preferred {preferred}": (
+            lambda preferred=preferred: tone_mapped(
+                PICTURE, "AVIF", is_preferred=preferred, quality=95, subsampling="4:4:4"
+            )
+        )
+        for preferred in (False, True)
+    },
     "motion photo": lambda: motion_photo(PICTURE),
 }
 

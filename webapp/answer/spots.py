@@ -87,23 +87,26 @@ def sureness(lesion_map: np.ndarray) -> float:
 
 
 def _around(mask: np.ndarray, start: int) -> np.ndarray:
-    """Returns the part of a ``bool (height, width)`` mask that hangs together with one of its places."""
-    part = np.zeros_like(mask)
-    part.flat[start] = True
-    steps = max(1, int(REACH * max(mask.shape)))
+    """Returns the part of a ``bool (height, width)`` mask that hangs together with one of its places.
+
+    Each place is a bit of one long number, which Python shifts and joins in a tenth of the time that NumPy
+    takes for as small a map. Between two rows lie as many empty bits as a step can reach beyond their ends.
+    """
+    (height, width), steps = mask.shape, max(1, int(REACH * max(mask.shape)))
+    row = width + steps
+    bits = np.zeros((height, row), bool)
+    bits[:, :width] = mask
+    allowed = int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
+    part = 1 << (start // width * row + start % width)
     while True:
         grown = part
         for _ in range(steps):
-            grown = _wider(_wider(grown).T).T
-        grown = grown & mask
-        if (grown == part).all():
-            return part
+            grown |= grown << row | grown >> row
+            grown |= grown << 1 | grown >> 1
+        grown &= allowed
+        if grown == part:
+            break
         part = grown
-
-
-def _wider(mask: np.ndarray) -> np.ndarray:
-    """Returns a mask with the rows above and below each of its places."""
-    wider = mask.copy()
-    wider[1:] |= mask[:-1]
-    wider[:-1] |= mask[1:]
-    return wider
+    packed = np.frombuffer(part.to_bytes(-(-height * row // 8), "little"), np.uint8)
+    found = np.unpackbits(packed, count=height * row, bitorder="little").reshape(height, row)
+    return found[:, :width].astype(bool)

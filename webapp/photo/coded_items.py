@@ -7,6 +7,7 @@ HEIC is a grid of tiles, each of them an item of its own.
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from webapp.photo.iso import MAX_BOXES, UNREADABLE, Meta, Place, named
@@ -31,8 +32,8 @@ def check(data: bytes) -> None:
     """
     try:
         meta = Meta.of(data)
-        types, places = _types(meta), _places(meta)
-        items = list(_looked_at(meta, types))
+        kinds, places = kinds_of(meta), places_of(meta)
+        items = list(looked_at(meta, kinds))
         ends = [(begin, end) for item in items for begin, end in places[item]]
         if any(end > len(data) for _, end in ends):
             raise BrokenItem("a part is cut off")
@@ -40,10 +41,10 @@ def check(data: bytes) -> None:
             raise BrokenItem("its parts are the same")  # made to keep whoever looks through it busy
         for item in items:
             content = b"".join(data[begin:end] for begin, end in places[item])
-            if types[item] == b"hvc1":
+            if kinds[item] == b"hvc1":
                 config = meta.properties(item)[b"hvcC"][0]
                 _check_hevc(content, (config[21] & 3) + 1)
-            elif types[item] == b"av01" and _ZEROS in content:
+            elif kinds[item] == b"av01" and _ZEROS in content:
                 raise BrokenItem("a part is blank")
     except UNREADABLE:
         return
@@ -67,26 +68,37 @@ def _check_hevc(content: bytes, length_size: int) -> None:
             raise BrokenItem("a part is blank")
 
 
-def _looked_at(meta: Meta, types: dict[int, bytes]) -> Iterator[int]:
+def looked_at(meta: Meta, kinds: dict[int, bytes]) -> Iterator[int]:
     """Yields the items that the primary picture is made of: itself or its tiles, and its alpha."""
-    waiting, seen, derived = [meta.primary], set(), {}
-    for name, item, others in _references(meta):
-        if name == b"dimg":
-            derived[item] = others
-        elif name == b"auxl" and meta.primary in others:
-            if any(_ALPHA.search(kind) for kind in meta.properties(item).get(b"auxC", [])):
-                waiting.append(item)
+    return parts_of(meta, kinds, [meta.primary, *alphas(meta)])
+
+
+def alphas(meta: Meta) -> list[int]:
+    """Returns what says how much of the primary picture is seen through."""
+    return [
+        item
+        for name, item, others in references(meta)
+        if name == b"auxl" and meta.primary in others
+        if any(_ALPHA.search(kind) for kind in meta.properties(item).get(b"auxC", []))
+    ]
+
+
+def parts_of(meta: Meta, kinds: dict[int, bytes], pictures: list[int]) -> Iterator[int]:
+    """Yields the items that pictures are made of: themselves or their tiles."""
+    derived = {item: others for name, item, others in references(meta) if name == b"dimg"}
+    waiting, seen = [*pictures], set()
     while waiting:
         item = waiting.pop()
         if item not in seen:
             seen.add(item)
-            if types[item] in _DERIVED:
+            if kinds[item] in _DERIVED:
                 waiting += derived[item]
             else:
                 yield item
 
 
-def _types(meta: Meta) -> dict[int, bytes]:
+def kinds_of(meta: Meta) -> dict[int, bytes]:
+    """Returns of what kind each item is: four letters."""
     data, (begin, end) = meta.data, meta.boxes[b"iinf"]
     found = {}
     for name, (place, _) in named(data, begin + (8 if data[begin] else 6), end):
@@ -97,7 +109,7 @@ def _types(meta: Meta) -> dict[int, bytes]:
     return found
 
 
-def _references(meta: Meta) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
+def references(meta: Meta) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
     """Yields kind, item and the items that it refers to."""
     data, (begin, end) = meta.data, meta.boxes.get(b"iref", (0, 0))
     if begin == end:
@@ -108,8 +120,33 @@ def _references(meta: Meta) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
         yield name, item, struct.unpack_from(f">{count}{letter}", data, place + width + 2)
 
 
-def _places(meta: Meta) -> dict[int, list[Place]]:
+def places_of(meta: Meta) -> dict[int, list[Place]]:
     """Returns where the parts of each item are in the file."""
+    return {item: [(each.begin, each.end) for each in found] for item, found in extents_of(meta).items()}
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where a part of an item begins and ends, and where that is written: the fields of offset and length."""
+
+    begin: int
+    end: int
+    base: int
+    offset: Place
+    length: Place
+
+    def moved(self, data: bytearray, begin: int, length: int) -> None:
+        """Writes into a file that the part is elsewhere and so long.
+
+        Raises:
+            OverflowError: There is no field for it, or it is too small.
+        """
+        for (first, last), value in ((self.offset, begin - self.base), (self.length, length)):
+            data[first:last] = value.to_bytes(last - first)
+
+
+def extents_of(meta: Meta) -> dict[int, list[Extent]]:
+    """Returns the parts of each item."""
     data, (at, _) = meta.data, meta.boxes[b"iloc"]
     version, sizes = data[at], struct.unpack_from(">H", data, at + 4)[0]
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
@@ -123,15 +160,17 @@ def _places(meta: Meta) -> dict[int, list[Place]]:
             raise IndexError
         return int.from_bytes(data[at - size : at])
 
-    found: dict[int, list[Place]] = {}
+    found: dict[int, list[Extent]] = {}
     for _ in range(min(number(id_size), MAX_BOXES)):
         item = number(id_size)
         method = number(2) & 15 if version else 0
         number(2)  # of the file that it is in: always this one
-        start = number(base_size) + (meta.boxes[b"idat"][0] if method == 1 else 0)
+        base = number(base_size) + (meta.boxes[b"idat"][0] if method == 1 else 0)
         parts = found.setdefault(item, [])
         for _ in range(min(number(2), MAX_BOXES)):
             number(index_size if version else 0)
-            begin = start + number(offset_size)
-            parts.append((begin, begin + (number(length_size) or len(data) - begin)))
+            begin = base + number(offset_size)
+            offset = at - offset_size, at
+            end = begin + (number(length_size) or len(data) - begin)
+            parts.append(Extent(begin, end, base, offset, (at - length_size, at)))
     return found

@@ -34,7 +34,10 @@ def measure_quality(pixels: np.ndarray) -> Quality:
     brightness, brightest = _brightness(luma), luma.max()
     # As the network sees it, or a dark photo would count as a blurred one.
     luma *= exposure_gain(brightness)
-    laplacian = luma[2:, 1:-1] + luma[:-2, 1:-1] + luma[1:-1, 2:] + luma[1:-1, :-2] - 4 * luma[1:-1, 1:-1]
+    laplacian = luma[2:, 1:-1] + luma[:-2, 1:-1]
+    laplacian += luma[1:-1, 2:]  # in place: the sum of all five in one line takes half as long again
+    laplacian += luma[1:-1, :-2]
+    laplacian -= 4 * luma[1:-1, 1:-1]
     return Quality(float(laplacian.std()), brightness, _glare(pixels) if brightest >= _WHITE - 0.5 else 0.0)
 
 

@@ -8,8 +8,9 @@ from typing import Final
 
 from PIL import Image
 
-_END: Final = 8
-"""Bytes at a picture's end without which it cannot be decoded; a coder fills up at most 2."""
+_ENDS: Final = {b"VP8 ": 8, b"VP8L": 4}
+"""Bytes at a picture's end without which it cannot be decoded: a coder fills up at most 2, and a decoder of
+lossless ones does without 2."""
 MAX_CHUNKS: Final = 1_000
 
 
@@ -49,18 +50,22 @@ def check(data: bytes) -> None:
     picture is complete. Where a part of it was overwritten (tried: with zeros, noise, one other bit), some is
     left over, and the picture can do without its end. To find that takes as long as to decode it.
 
+    Zeros were found in all of either kind, noise in 58 of 60. Of lossless ones noise was found in 13 of 60:
+    behind it their code is soon in step again, each value takes as many bits as before, and nothing else in
+    the file tells of the pixels.
+
     Raises:
         BrokenWebP: There is one.
     """
     for name, begin, end in _chunks(data):
-        if name in (b"VP8 ", b"VP8L") and _is_decoded(_shortened(data, begin, end)):
+        if name in _ENDS and _is_decoded(_shortened(data, begin, end, _ENDS[name])):
             raise BrokenWebP("a part of the data was overwritten")
 
 
-def _shortened(data: bytes, begin: int, end: int) -> bytes:
+def _shortened(data: bytes, begin: int, end: int, by: int) -> bytes:
     """Takes its end from a picture's data."""
-    length = struct.pack("<I", max(0, end - begin - _END))
-    body = data[8 : begin - 4] + length + data[begin : end - _END] + data[end:]
+    length = struct.pack("<I", max(0, end - begin - by))
+    body = data[8 : begin - 4] + length + data[begin : end - by] + data[end:]
     return data[:4] + struct.pack("<I", len(body)) + body
 
 

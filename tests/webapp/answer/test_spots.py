@@ -68,3 +68,31 @@ def test_what_the_edge_cuts_off_is_no_further_spot() -> None:
 def test_the_surest_place_counts() -> None:
     one = (slice(2, 6), slice(2, 6), 0.99)
     assert sureness(lesion_map()) == pytest.approx(0.1) and sureness(lesion_map(one)) == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize("height", [24, 5, 1])
+def test_the_end_of_one_row_does_not_touch_the_begin_of_the_next(height: int) -> None:
+    for width in (24, 23, 16, 9):
+        made = np.full((height, width), 0.1, np.float32)
+        made[: height - 1, -2:] = made[-1:, :2] = 0.9
+        spots = spots_of(made)
+        assert sum(int(spot.places.sum()) for spot in spots) == 2 * height
+        assert len(spots) == (2 if height > 1 else 1)
+
+
+def test_a_spot_is_what_can_be_reached_from_its_highest_place_in_steps() -> None:
+    """The same parts as where each place in turn looks for others within reach."""
+    random = np.random.default_rng(5)
+    for _ in range(40):
+        made = random.random((12, 17)).astype(np.float32) ** 2
+        left = {(int(row), int(column)) for row, column in np.argwhere(made >= 0.5)}
+        for spot in sorted(spots_of(made), key=lambda spot: -made[spot.places].max()):
+            part, todo = set(), [max(left, key=lambda place: made[place])]
+            while todo:
+                row, column = todo.pop()
+                if (row, column) in left - part:
+                    part.add((row, column))
+                    todo += [other for other in left if max(abs(other[0] - row), abs(other[1] - column)) <= 1]
+            assert {tuple(map(int, place)) for place in np.argwhere(spot.places)} == part
+            left -= part
+        assert not left

@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -11,10 +11,10 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from tests.containers import behind_png, iccp, in_png
+from tests.containers import behind_png, iccp, in_png, orientation
 from tests.hazards import png_chunk
 from tests.rendered import render_lesion, to_bytes
-from webapp.photo.coded_items import BrokenItem, _places, check
+from webapp.photo.coded_items import BrokenItem, check, places_of
 from webapp.photo.imaging import DamagedImage, decode
 from webapp.photo.iso import Meta
 
@@ -42,16 +42,50 @@ def test_a_blank_middle_is_damage(kind: str, blank: float, share: float) -> None
         decode(data[:begin] + bytes(length) + data[begin + length :])
 
 
+def overwritten(data: bytes, length: int, shares: np.ndarray) -> Iterator[bytes]:
+    """Files with noise in their middle, or with one other bit (length 0)."""
+    noise = np.random.default_rng(length)
+    for share in shares:
+        begin = int(share * len(data))
+        other = noise.bytes(length) if length else bytes([data[begin] ^ 1])
+        yield data[:begin] + other + data[begin + len(other) :]
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WebP", "WebP of low quality"])
 @pytest.mark.parametrize("length", [0, 100, 600])
 def test_so_is_noise_and_one_other_bit(kind: str, length: int) -> None:
     """Where a format says more of itself than its pixels: a checksum, or an end that must come out even."""
-    data, noise = WHOLE[kind], np.random.default_rng(length)
-    for share in np.linspace(0.2, 0.7, 6):
-        begin = int(share * len(data))
-        other = noise.bytes(length) if length else bytes([data[begin] ^ 1])
+    for broken in overwritten(WHOLE[kind], length, np.linspace(0.2, 0.7, 6)):
         with pytest.raises(DamagedImage):
-            decode(data[:begin] + other + data[begin + len(other) :])
+            decode(broken)
+
+
+ENDS: Final[dict[str, tuple[str, dict[str, Any], int]]] = {
+    "HEIC": ("HEIF", {"enc_params": {"preset": "ultrafast", "x265:wpp": "0"}}, 7),
+    "HEIC of high quality": (
+        "HEIF",
+        {"quality": 90, "enc_params": {"preset": "ultrafast", "x265:wpp": "0"}},
+        11,
+    ),
+    "AVIF": ("AVIF", {"speed": 9, "max_threads": 1}, 11),
+    "AVIF, 4:4:4": ("AVIF", {"speed": 9, "quality": 95, "subsampling": "4:4:4", "max_threads": 1}, 11),
+}
+
+
+@pytest.mark.parametrize("kind", ENDS)
+@pytest.mark.parametrize("length", [0, 16, 600])
+def test_of_arithmetic_that_takes_whatever_comes_most_is_found(kind: str, length: int) -> None:
+    """None of them was, by the decoders: but coded data is used up when a whole picture is complete."""
+    name, options, least = ENDS[kind]
+    data = to_bytes(PHOTO, name, **options)
+    assert decode(data).size == PHOTO.size
+    found = 0
+    for broken in overwritten(data, length, np.linspace(0.25, 0.75, 12)):
+        try:
+            decode(broken)
+        except DamagedImage:
+            found += 1
+    assert found >= least
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (16, 16), (17, 33), (480, 1), (301, 203)])
@@ -90,9 +124,38 @@ def test_a_blank_tile_is_damage() -> None:
             decode(data[:begin] + bytes(200) + data[begin + 200 :])
 
 
+@pytest.mark.parametrize("lies", [1, 3, 6, 8])
+def test_noise_in_a_tile_is_damage_however_the_photo_lies(lies: int) -> None:
+    """Each tile is held against itself with another end, wherever it is then; those at an edge are cut."""
+    photo = pillow_heif.from_pillow(PHOTO.resize((400, 300)))
+    stream = io.BytesIO()
+    coder = {"preset": "ultrafast", "x265:wpp": "0"}
+    photo.save(stream, quality=90, tile_size=128, exif=orientation(lies), enc_params=coder)
+    data = stream.getvalue()
+    assert decode(data).size == ((300, 400) if lies >= 5 else (400, 300))
+    found = 0
+    for broken in overwritten(data, 16, np.linspace(0.3, 0.7, 6)):
+        try:
+            decode(broken)
+        except DamagedImage:
+            found += 1
+    assert found >= 5
+
+
+@pytest.mark.parametrize("size", [(448, 336), (400, 300), (390, 290), (334, 252)])
+def test_what_ends_where_nothing_is_seen_is_whole(size: tuple[int, int]) -> None:
+    """The last block of a tile at the photo's right or lower edge is cut off with the rest of that tile."""
+    photo = pillow_heif.from_pillow(PHOTO.resize(size))
+    for blocks in ("16", "32", "64"):
+        coder = {"preset": "ultrafast", "x265:ctu": blocks, "x265:min-cu-size": "8"}
+        stream = io.BytesIO()
+        photo.save(stream, quality=90, tile_size=128, enc_params=coder)
+        assert decode(stream.getvalue()).size == size
+
+
 def test_tiles_that_are_all_the_same_place_are_not_looked_through() -> None:
     data = tiled(PHOTO, 64) + bytes(3_000_000)
-    for begin, end in sum(_places(Meta.of(data)).values(), []):
+    for begin, end in sum(places_of(Meta.of(data)).values(), []):
         whole = struct.pack(">IHII", 0, 1, 0, len(data))
         data = data.replace(struct.pack(">IHII", begin, 1, 0, end - begin), whole)
     with pytest.raises(BrokenItem, match="the same"):
