@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from train.datasets.split import unseen_part
 from train.steps.commands import fit
@@ -51,13 +51,14 @@ def add_parser(steps: Steps) -> None:
     step.add_argument(
         "--out", type=Path, required=True, help="the JSON file for the figures, which evaluate takes"
     )
-    step.add_argument("--metrics", type=Path, help="a metrics.json that takes them, too")
+    step.add_argument("--bundle", type=Path, help="a bundle whose metrics.json takes them, too")
     step.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
     step.set_defaults(step=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from train.evaluation.metrics import rounded
+    from train.evaluation.metrics import METRICS, rounded
+    from train.steps.evaluate import write_metrics
     from train.steps.leave_out import Start, left_out_students
     from train.steps.left_out import Held, left_out_figures
     from train.steps.teach import read_features
@@ -82,19 +83,15 @@ def run(arguments: argparse.Namespace) -> None:
             "student": students,
         }
     )
-    _write(arguments.out, figures)
-    if arguments.metrics:
-        metrics = json.loads(arguments.metrics.read_text(encoding="utf-8"))
-        _write(arguments.metrics, metrics | {"left_out": figures})
+    arguments.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if arguments.bundle:
+        metrics = json.loads((arguments.bundle / METRICS).read_text(encoding="utf-8"))
+        write_metrics(arguments.bundle, metrics | {"left_out": figures})
     for name, found in students.items():
         for key in ("with_it", "without_it"):
             if key in found:
                 row = ", ".join(f"{figure} {each['value']:.3f}" for figure, each in found[key].items())
                 print(f"{name} ({found['photos']} photos), student {key.replace('_', ' ')}: {row}")
-
-
-def _write(file: Path, tree: dict[str, Any]) -> None:
-    file.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")
 
 
 def _clinics(arguments: argparse.Namespace) -> "list[Clinic]":
