@@ -57,8 +57,8 @@ PROTECTIONS: Final = (
     Protection(
         "damage while decoding",
         "webapp/photo/imaging.py",
-        'raise DamagedImage("the file is damaged or cut off") from error',
-        "raise",
+        '                raise DamagedImage("the file is damaged or cut off") from error',
+        "                raise",
         "tests/webapp/photo/test_imaging.py",
     ),
     Protection(

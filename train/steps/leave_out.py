@@ -69,6 +69,14 @@ class Clinic:
 
 
 @dataclass(frozen=True)
+class Start:
+    """A finished network to begin with where all the collections that it has seen teach anyhow."""
+
+    network: Path
+    saw: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Student:
     """A trained network with what its own collections calibrate."""
 
@@ -93,6 +101,7 @@ def left_out_students(
     recipe: Recipe,
     folder: Path,
     only: Sequence[str] = (),
+    start: Start | None = None,
     resamples: int = RESAMPLES,
 ) -> dict[str, dict[str, Any]]:
     """Trains a network on everything and one without each collection, and asks both about it.
@@ -106,6 +115,7 @@ def left_out_students(
         recipe: Of every network; each sees as many photos as the one that sees everything.
         folder: For the runs, a folder each.
         only: Names of the collections to leave out, :data:`EVERYTHING` among them; all if empty.
+        start: Instead of ImageNet's weights, which a network begins with that must not have seen what it saw.
         resamples: How often the bootstrap of the intervals draws.
 
     Returns:
@@ -114,17 +124,20 @@ def left_out_students(
         and of ``missed``, the share of its cancers that the all-clear would be given.
 
     Raises:
-        DatasetError: A name in ``only`` is no collection's, or too few collections are left to learn from.
+        DatasetError: A name in ``only`` or ``start`` is no collection's, or too few collections are left to
+            learn from.
     """
     names = [EVERYTHING, *(clinic.name for clinic in clinics)]
-    if unknown := set(only) - set(names):
+    if unknown := (set(only) | (start.saw if start else set())) - set(names):
         raise DatasetError(f"{', '.join(sorted(unknown))}: not among {', '.join(names)}")
     chosen = [name for name in names if not only or name in only]
     whole = _draws(clinics)
     found: dict[str, dict[str, Any]] = {}
     for name in chosen:
         taught = [clinic for clinic in clinics if clinic.name != name]
-        student = _student(taught, features, _as_long(recipe, whole / _draws(taught)), folder / name)
+        begun = start.network if start and start.saw <= {clinic.name for clinic in taught} else None
+        longer = _as_long(recipe, whole / _draws(taught))
+        student = _student(taught, features, longer, folder / name, begun)
         for clinic in clinics:
             if name == clinic.name or (name == EVERYTHING and clinic.has_unseen_part):
                 asked = student.scored(clinic.asked)
@@ -137,7 +150,11 @@ def left_out_students(
 
 
 def _student(
-    taught: Sequence[Clinic], features: Mapping[str, np.ndarray], recipe: Recipe, run: Path
+    taught: Sequence[Clinic],
+    features: Mapping[str, np.ndarray],
+    recipe: Recipe,
+    run: Path,
+    start: Path | None,
 ) -> Student:
     main, phone, others = _roles(taught)
     run.mkdir(parents=True, exist_ok=True)
@@ -155,6 +172,7 @@ def _student(
             phone=phone.teaching if phone else None,
             extra=[clinic.teaching for clinic in others],
             resume=True,
+            start=start,
             targets=targets,
         )
     model = keras.saving.load_model(run / CLASSIFIER, compile=False)

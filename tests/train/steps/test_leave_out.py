@@ -71,8 +71,10 @@ def test_the_step_writes_figures_of_teachers_and_students_and_does_not_train_twi
     features = tmp_path / "features"
     features.mkdir()
     np.savez(features / "made.npz", ids=ids, features=rng.normal(0, 1, (len(ids), 6)).astype(np.float16))
-    metrics = tmp_path / "metrics.json"
-    metrics.write_text('{"model_version": "9.9.9"}')
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "metrics.json").write_text('{"model_version": "9.9.9"}')
+    (bundle / "contract.json").write_text('{"files": {}}')
     split = tmp_path / "split.csv"
     assert main(["split", "--data", str(data), "--split-file", str(split)]) == 0
     arguments = [
@@ -80,12 +82,14 @@ def test_the_step_writes_figures_of_teachers_and_students_and_does_not_train_twi
         *("--phone", str(phone), "--phone-split-file", str(phone.with_name("split_phone.csv"))),
         *("--extra", str(other), "--features", str(features), "--run", str(tmp_path / "runs")),
         *("--stages", "32x1", "--batch-size", "8", "--frozen-stages", "7", "--resamples", "20"),
-        *("--only", "everything", "isic2017", "--out", str(tmp_path / "out.json"), "--metrics", str(metrics)),
+        *("--only", "everything", "isic2017", "--out", str(tmp_path / "out.json"), "--bundle", str(bundle)),
     ]
     assert main(arguments) == 0, capsys.readouterr().err
 
     figures = json.loads((tmp_path / "out.json").read_text())
-    assert json.loads(metrics.read_text()) == {"model_version": "9.9.9", "left_out": figures}
+    written = json.loads((bundle / "metrics.json").read_text())
+    assert written == {"model_version": "9.9.9", "left_out": figures}
+    assert "metrics.json" in json.loads((bundle / "contract.json").read_text())["files"]
     found = figures["student"]["isic2017"]
     for key in ("with_it", "without_it"):
         for figure in ("malignancy_auc", "malignancy_ece", "missed"):
@@ -98,6 +102,6 @@ def test_the_step_writes_figures_of_teachers_and_students_and_does_not_train_twi
     assert seventh & taught.keys() and not seventh & untaught.keys()
 
     log = tmp_path / "runs" / "isic2017" / "log.csv"
-    written = log.stat().st_mtime_ns
+    trained = log.stat().st_mtime_ns
     assert main(arguments) == 0
-    assert log.stat().st_mtime_ns == written
+    assert log.stat().st_mtime_ns == trained

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from train.datasets.split import unseen_part
 from train.steps.commands import fit
@@ -33,6 +33,16 @@ def add_parser(steps: Steps) -> None:
     add_data(step)
     add_others(step)
     fit.add_way(step)
+    step.add_argument(
+        "--start", type=Path, help="a finished network to begin with instead of ImageNet's weights"
+    )
+    step.add_argument(
+        "--start-saw",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="the collections that taught it; where one of them is left out, training begins with ImageNet's",
+    )
     step.add_argument("--features", type=Path, required=True, help="the folder that embed wrote")
     step.add_argument("--run", type=Path, required=True, help="the folder for the runs, one a collection")
     step.add_argument(
@@ -41,14 +51,15 @@ def add_parser(steps: Steps) -> None:
     step.add_argument(
         "--out", type=Path, required=True, help="the JSON file for the figures, which evaluate takes"
     )
-    step.add_argument("--metrics", type=Path, help="a metrics.json that takes them, too")
+    step.add_argument("--bundle", type=Path, help="a bundle whose metrics.json takes them, too")
     step.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
     step.set_defaults(step=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from train.evaluation.metrics import rounded
-    from train.steps.leave_out import left_out_students
+    from train.evaluation.metrics import METRICS, rounded
+    from train.steps.evaluate import write_metrics
+    from train.steps.leave_out import Start, left_out_students
     from train.steps.left_out import Held, left_out_figures
     from train.steps.teach import read_features
 
@@ -60,29 +71,27 @@ def run(arguments: argparse.Namespace) -> None:
         if clinic.has_diagnoses
     }
     teachers = left_out_figures(held, features, arguments.resamples)
+    start = Start(arguments.start, frozenset(arguments.start_saw)) if arguments.start else None
     students = left_out_students(
-        clinics, features, recipe, arguments.run, arguments.only, arguments.resamples
+        clinics, features, recipe, arguments.run, arguments.only, start, arguments.resamples
     )
     figures = rounded(
         {
-            "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
+            "recipe": json.loads(json.dumps(dataclasses.asdict(recipe)))
+            | {"start_saw": list(arguments.start_saw) if arguments.start else []},
             "teacher": teachers,
             "student": students,
         }
     )
-    _write(arguments.out, figures)
-    if arguments.metrics:
-        metrics = json.loads(arguments.metrics.read_text(encoding="utf-8"))
-        _write(arguments.metrics, metrics | {"left_out": figures})
+    arguments.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if arguments.bundle:
+        metrics = json.loads((arguments.bundle / METRICS).read_text(encoding="utf-8"))
+        write_metrics(arguments.bundle, metrics | {"left_out": figures})
     for name, found in students.items():
         for key in ("with_it", "without_it"):
             if key in found:
                 row = ", ".join(f"{figure} {each['value']:.3f}" for figure, each in found[key].items())
                 print(f"{name} ({found['photos']} photos), student {key.replace('_', ' ')}: {row}")
-
-
-def _write(file: Path, tree: dict[str, Any]) -> None:
-    file.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")
 
 
 def _clinics(arguments: argparse.Namespace) -> "list[Clinic]":
