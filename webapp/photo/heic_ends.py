@@ -6,10 +6,10 @@ block is said too soon to be the last one: then another end of the data makes no
 runs out: then another end is seen far above the picture's, and what is written behind it is seen, too. The
 former takes as long as to decode the photo, and so does the latter, which few whole photos need.
 
-Noise in the middle (1, 16 or 600 bytes) was found in 120 of 120 files of high quality and in 39 of 60 of
-8 kB, and no damage in 200 whole ones, half of them flat. x265 codes each row of blocks for itself unless it
-is told not to: of such files it was found in 45 and 9 of 60. Zeros are found in all
-(:mod:`webapp.photo.coded_items`).
+Noise in the middle (1, 16 or 600 bytes) was found in 179 of 180 files of 512 × 384 pixels, and no damage in
+251 whole ones, half of them flat. x265 codes each row of blocks for itself unless it is told not to: of such
+files it was found in 98 of 120. Zeros are found in all (:mod:`webapp.photo.coded_items`). 12 megapixels take
+twice the 0.4 seconds of a processor that they took.
 """
 
 import re
