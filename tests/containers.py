@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.hazards import png_chunk
-from webapp.photo.av1 import SEQUENCE, _range_bit, units
-from webapp.photo.coded_items import alphas, places_of
-from webapp.photo.iso import Meta
+from webapp.photo.av1 import alphas_range_bits
 
 PNG_HEAD: Final = 33  # bytes: the signature and IHDR
 
@@ -186,11 +184,8 @@ def cropped(size: tuple[int, int], to: tuple[int, int, int, int]) -> bytes:
 
 def narrow_alpha(data: bytes) -> bytes:
     """Lets the alpha of an AVIF, as Pillow writes it, say that its samples go from 16 to 235."""
-    meta = Meta.of(data)
-    (item,) = alphas(meta)
-    ((begin, end),) = places_of(meta)[item]
-    (bit,) = (_range_bit(data, unit.begin) for unit in units(data, begin, end) if unit.kind == SEQUENCE)
-    assert bit is not None and data[bit >> 3] & 128 >> (bit & 7)
+    (bit,) = alphas_range_bits(data)
+    assert data[bit >> 3] & 128 >> (bit & 7)
     changed = bytearray(data)
     changed[bit >> 3] ^= 128 >> (bit & 7)
     return bytes(changed)

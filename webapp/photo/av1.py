@@ -1,33 +1,19 @@
 """Units of AV1: where they are in an AVIF, and the range of an alpha's samples."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from webapp.photo.bits import Bits
 from webapp.photo.coded_items import alphas, kinds_of, parts_of, places_of
 from webapp.photo.iso import UNREADABLE, Meta
 
-SEQUENCE: Final = 1
-FRAME: Final = 6
-TILES: Final = 4
-_PADDING: Final = 15
-"""Types of units (AV1 6.2.2)."""
+_SEQUENCE: Final = 1
+"""The type of the unit that says what all frames have in common (AV1 6.2.2)."""
 _HAS_SIZE: Final = 2
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One unit: its type, and where its size, its content and its end are in the file."""
-
-    kind: int
-    size_at: int
-    begin: int
-    end: int
-
-
-def units(data: bytes, begin: int, end: int) -> Iterator[Unit]:
-    """Yields the units between two places; may raise ``IndexError``.
+def _units(data: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yields the type of each unit between two places, and where its content begins.
 
     Raises:
         ValueError: One does not say how long it is.
@@ -36,25 +22,9 @@ def units(data: bytes, begin: int, end: int) -> Iterator[Unit]:
         head = data[begin]
         if not head & _HAS_SIZE:
             raise ValueError("a unit without size")
-        size_at = begin + 1 + (head >> 2 & 1)
-        size, content = _size(data, size_at)
+        size, content = _size(data, begin + 1 + (head >> 2 & 1))
+        yield head >> 3 & 15, content
         begin = content + size
-        yield Unit(head >> 3 & 15, size_at, content, begin)
-
-
-def shortened(data: bytes, unit: Unit, length: int) -> bytes:
-    """Returns a file with only the begin of a unit's content, and something that nobody heeds behind it.
-
-    Args:
-        data: The whole file.
-        unit: One of its units.
-        length: Of what is kept of it: at least 6 bytes less than it has.
-    """
-    size = _as_size(length, unit.begin - unit.size_at)
-    left_out = unit.end - unit.begin - length
-    padding = bytes([_PADDING << 3 | _HAS_SIZE]) + _as_size(left_out - 5, 4) + b"\x80" + bytes(left_out - 6)
-    kept = data[unit.begin : unit.begin + length]
-    return data[: unit.size_at] + size + kept + padding + data[unit.end :]
 
 
 def _size(data: bytes, begin: int) -> tuple[int, int]:
@@ -67,28 +37,35 @@ def _size(data: bytes, begin: int) -> tuple[int, int]:
     raise IndexError
 
 
-def _as_size(value: int, width: int) -> bytes:
-    return bytes(value >> 7 * place & 127 | (128 if place < width - 1 else 0) for place in range(width))
-
-
 def with_narrow_alpha(data: bytes) -> bytes:
     """Returns an AVIF that says of its alpha what Chromium 156 takes for granted: samples from 16 to 235.
 
     It should be the whole range (AV1 Image File Format, 4), and so coders write it. But where a photo is half
     seen through, what a person saw would be another picture, by up to 5 of 255.
     """
+    if not (bits := alphas_range_bits(data)):
+        return data
     changed = bytearray(data)
+    for bit in bits:
+        changed[bit >> 3] &= ~(128 >> (bit & 7))
+    return bytes(changed)
+
+
+def alphas_range_bits(data: bytes) -> list[int]:
+    """Returns which bits of an AVIF say of its alpha that the samples use the whole range."""
     try:
         meta = Meta.of(data)
         kinds, places = kinds_of(meta), places_of(meta)
-        for item in parts_of(meta, kinds, alphas(meta)):
-            for begin, end in places[item] if kinds[item] == b"av01" else ():
-                for unit in units(data, begin, end):
-                    if unit.kind == SEQUENCE and (bit := _range_bit(data, unit.begin)) is not None:
-                        changed[bit >> 3] &= ~(128 >> (bit & 7))
+        found = [
+            _range_bit(data, content)
+            for item in parts_of(meta, kinds, alphas(meta))
+            for begin, end in (places[item] if kinds[item] == b"av01" else ())
+            for kind, content in _units(data, begin, end)
+            if kind == _SEQUENCE
+        ]
     except (*UNREADABLE, ValueError):
-        return data
-    return bytes(changed)
+        return []
+    return [bit for bit in found if bit is not None]
 
 
 def _range_bit(data: bytes, begin: int) -> int | None:

@@ -1,8 +1,4 @@
-"""Numbers of so many bits, of which the heads of HEVC and AV1 consist."""
-
-from typing import Final
-
-_LONGEST: Final = 32
+"""Numbers of so many bits, of which the heads of AV1 consist."""
 
 
 class Bits:
@@ -23,16 +19,3 @@ class Bits:
             value = value << 1 | self._data[self.position >> 3] >> (7 - (self.position & 7)) & 1
             self.position += 1
         return value
-
-    def number(self) -> int:
-        """Returns a number that says itself how long it is (Exp-Golomb, ITU-T H.265, 9.2).
-
-        Raises:
-            ValueError: Longer than any may be.
-        """
-        zeros = 0
-        while not self.read(1):
-            zeros += 1
-            if zeros > _LONGEST:
-                raise ValueError("no number")
-        return (1 << zeros) - 1 + self.read(zeros)

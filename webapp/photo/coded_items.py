@@ -7,7 +7,6 @@ HEIC is a grid of tiles, each of them an item of its own.
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from webapp.photo.iso import MAX_BOXES, UNREADABLE, Meta, Place, named
@@ -26,6 +25,10 @@ class BrokenItem(Exception):
 
 def check(data: bytes) -> None:
     """Looks for coded pixels that were overwritten with zeros or cut off.
+
+    Noise fits any arithmetic code, so its decoders seldom complain: of 600 bytes in the middle of a HEIC none
+    of 12 was found, in an AVIF 5 of 12; of zeros all. To decode a HEIC once more with another end, and to
+    compare, finds most noise, but takes 2.8 times as long (4.0 s for 1.5 s at 12 megapixels).
 
     Raises:
         BrokenItem: There are some.
@@ -122,31 +125,6 @@ def references(meta: Meta) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
 
 def places_of(meta: Meta) -> dict[int, list[Place]]:
     """Returns where the parts of each item are in the file."""
-    return {item: [(each.begin, each.end) for each in found] for item, found in extents_of(meta).items()}
-
-
-@dataclass(frozen=True)
-class Extent:
-    """Where a part of an item begins and ends, and where that is written: the fields of offset and length."""
-
-    begin: int
-    end: int
-    base: int
-    offset: Place
-    length: Place
-
-    def moved(self, data: bytearray, begin: int, length: int) -> None:
-        """Writes into a file that the part is elsewhere and so long.
-
-        Raises:
-            OverflowError: There is no field for it, or it is too small.
-        """
-        for (first, last), value in ((self.offset, begin - self.base), (self.length, length)):
-            data[first:last] = value.to_bytes(last - first)
-
-
-def extents_of(meta: Meta) -> dict[int, list[Extent]]:
-    """Returns the parts of each item."""
     data, (at, _) = meta.data, meta.boxes[b"iloc"]
     version, sizes = data[at], struct.unpack_from(">H", data, at + 4)[0]
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
@@ -160,17 +138,15 @@ def extents_of(meta: Meta) -> dict[int, list[Extent]]:
             raise IndexError
         return int.from_bytes(data[at - size : at])
 
-    found: dict[int, list[Extent]] = {}
+    found: dict[int, list[Place]] = {}
     for _ in range(min(number(id_size), MAX_BOXES)):
         item = number(id_size)
         method = number(2) & 15 if version else 0
         number(2)  # of the file that it is in: always this one
-        base = number(base_size) + (meta.boxes[b"idat"][0] if method == 1 else 0)
+        start = number(base_size) + (meta.boxes[b"idat"][0] if method == 1 else 0)
         parts = found.setdefault(item, [])
         for _ in range(min(number(2), MAX_BOXES)):
             number(index_size if version else 0)
-            begin = base + number(offset_size)
-            offset = at - offset_size, at
-            end = begin + (number(length_size) or len(data) - begin)
-            parts.append(Extent(begin, end, base, offset, (at - length_size, at)))
+            begin = start + number(offset_size)
+            parts.append((begin, begin + (number(length_size) or len(data) - begin)))
     return found

@@ -15,9 +15,8 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageFile
 
-from webapp.photo import avif_ends, coded_items, colour, heic_ends, iso, png, webp
+from webapp.photo import coded_items, colour, iso, png, webp
 from webapp.photo.av1 import with_narrow_alpha
-from webapp.photo.coded_items import BrokenItem
 from webapp.photo.colour import Convert
 from webapp.photo.jpeg import BrokenJpeg, Jpeg, TooManyParts, decode_jpeg, read_parts
 from webapp.photo.limits import MAX_PIXELS
@@ -441,7 +440,6 @@ def _avif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
 
     def open_rows(factor: int) -> tuple[int, Rows]:
         coded_items.check(data)
-        avif_ends.check(data)
         return factor, _loaded(opened)
 
     return _Source(
@@ -464,7 +462,8 @@ def _heif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
 
     def open_rows(factor: int) -> tuple[int, Rows]:
         coded_items.check(data)
-        frame = _checked_heif(iso.known(data))
+        file = pillow_heif.open_heif(io.BytesIO(iso.known(data)), remove_stride=False)
+        frame = file[file.primary_index]
         pixels, stride = frame.data, frame.stride
         if frame.size != opened.size:
             raise ValueError("two sizes")
@@ -482,40 +481,6 @@ def _heif(opened: ImageFile.ImageFile, data: bytes, _: Jpeg) -> _Source:
         open_rows,
         convert=_profile_converter(opened) or _numbers_converter(iso.properties(data)),
     )
-
-
-def _heif_frame(data: bytes) -> pillow_heif.HeifImage:
-    file = pillow_heif.open_heif(io.BytesIO(data), remove_stride=False)
-    return file[file.primary_index]
-
-
-def _checked_heif(data: bytes) -> pillow_heif.HeifImage:
-    """Decodes a HEIC; never two at a time, as memory is reckoned for one.
-
-    Raises:
-        BrokenItem: Its coded data is not used up, or has run out, when the picture is complete.
-    """
-    ends = heic_ends.Ends.of(data)
-    other = _heif_prints(ends, ends.with_others()) if ends else []
-    frame = _heif_frame(data)
-    if not ends or not other:
-        return frame
-    own = ends.prints(frame)
-    if not (early := heic_ends.compare(ends, own, other)):
-        return frame
-    del frame
-    longer = ends.with_more(early)
-    if longer and (prints := _heif_prints(ends, longer)) and prints != own:
-        raise BrokenItem("the data of a part has run out")
-    return _heif_frame(data)
-
-
-def _heif_prints(ends: heic_ends.Ends, data: bytes) -> heic_ends.Prints:
-    """Returns what an altered picture looks like; nothing where it cannot be decoded, which may be."""
-    try:
-        return ends.prints(_heif_frame(data))
-    except Exception:  # as in _decode
-        return []
 
 
 def _heif_bytes(opened: ImageFile.ImageFile) -> float:

@@ -11,7 +11,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from tests.containers import behind_png, iccp, in_png, orientation
+from tests.containers import behind_png, iccp, in_png
 from tests.hazards import png_chunk
 from tests.rendered import render_lesion, to_bytes
 from webapp.photo.coded_items import BrokenItem, check, places_of
@@ -60,34 +60,6 @@ def test_so_is_noise_and_one_other_bit(kind: str, length: int) -> None:
             decode(broken)
 
 
-ENDS: Final[dict[str, tuple[str, dict[str, Any], int]]] = {
-    "HEIC": ("HEIF", {"enc_params": {"preset": "ultrafast", "x265:wpp": "0"}}, 7),
-    "HEIC of high quality": (
-        "HEIF",
-        {"quality": 90, "enc_params": {"preset": "ultrafast", "x265:wpp": "0"}},
-        11,
-    ),
-    "AVIF": ("AVIF", {"speed": 9, "max_threads": 1}, 11),
-    "AVIF, 4:4:4": ("AVIF", {"speed": 9, "quality": 95, "subsampling": "4:4:4", "max_threads": 1}, 11),
-}
-
-
-@pytest.mark.parametrize("kind", ENDS)
-@pytest.mark.parametrize("length", [0, 16, 600])
-def test_of_arithmetic_that_takes_whatever_comes_most_is_found(kind: str, length: int) -> None:
-    """None of them was, by the decoders: but coded data is used up when a whole picture is complete."""
-    name, options, least = ENDS[kind]
-    data = to_bytes(PHOTO, name, **options)
-    assert decode(data).size == PHOTO.size
-    found = 0
-    for broken in overwritten(data, length, np.linspace(0.25, 0.75, 12)):
-        try:
-            decode(broken)
-        except DamagedImage:
-            found += 1
-    assert found >= least
-
-
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (16, 16), (17, 33), (480, 1), (301, 203)])
 @pytest.mark.parametrize("options", [{"quality": 1}, {"quality": 75}, {"quality": 100}, {"lossless": True}])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
@@ -122,24 +94,6 @@ def test_a_blank_tile_is_damage() -> None:
         begin = int(share * len(data))
         with pytest.raises(DamagedImage):
             decode(data[:begin] + bytes(200) + data[begin + 200 :])
-
-
-@pytest.mark.parametrize("lies", [1, 3, 6, 8])
-def test_noise_in_a_tile_is_damage_however_the_photo_lies(lies: int) -> None:
-    """Each tile is held against itself with another end, wherever it is then; those at an edge are cut."""
-    photo = pillow_heif.from_pillow(PHOTO.resize((400, 300)))
-    stream = io.BytesIO()
-    coder = {"preset": "ultrafast", "x265:wpp": "0"}
-    photo.save(stream, quality=90, tile_size=128, exif=orientation(lies), enc_params=coder)
-    data = stream.getvalue()
-    assert decode(data).size == ((300, 400) if lies >= 5 else (400, 300))
-    found = 0
-    for broken in overwritten(data, 16, np.linspace(0.3, 0.7, 6)):
-        try:
-            decode(broken)
-        except DamagedImage:
-            found += 1
-    assert found >= 5
 
 
 @pytest.mark.parametrize("size", [(448, 336), (400, 300), (390, 290), (334, 252)])
