@@ -7,8 +7,11 @@ clinic that nobody has seen; what the released network, with its long training, 
 """
 
 import dataclasses
+import multiprocessing
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -164,7 +167,8 @@ def _student(
             knowing = [clinic.teaching for clinic in taught if clinic.has_diagnoses]
             asked = [clinic.teaching for clinic in taught if not clinic.has_diagnoses]
             write_targets(targets, cross_fitted(knowing, asked, features, all_classes=False))
-        fit(
+        train = partial(
+            fit,
             main.teaching,
             main.asked,
             dataclasses.replace(recipe, extra_share=recipe.extra_share if others else 0.0),
@@ -175,6 +179,9 @@ def _student(
             start=start,
             targets=targets,
         )
+        # In a process of its own: Keras keeps hold of the frames of a training, 7 GB each.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+            alone.submit(train).result()
     model = keras.saving.load_model(run / CLASSIFIER, compile=False)
     # Plus one: no class is impossible for want of photos.
     counts = np.bincount(main.teaching.classes, minlength=len(CLASSES)) + 1.0
