@@ -27,8 +27,8 @@ def add_parser(steps: Steps) -> None:
         help="how good teachers and students are at a clinic of which they have seen nothing",
         description="Leaves each collection in turn out of what teaches, fits teachers and trains a student "
         "by a short recipe, and asks them about it. Recipes are chosen by these figures and validation "
-        "together. Three collections and --stages 128x3 of Lite0 took an hour on two shared cores; a run that was interrupted "
-        "goes on where it was.",
+        "together. Three collections and --stages 128x3 of Lite0 took an hour on two shared cores; a run "
+        "that was interrupted goes on where it was.",
     )
     add_data(step)
     add_others(step)
