@@ -39,7 +39,7 @@ The steps in order, each reading what the one before it wrote:
   copies      pictures under two names, of which none may teach and measure; the committed list is used
   embed       features of every photo by a large frozen network (needs PyTorch, see train/README.md)
   teach       what teachers say of photos that they had not seen: fit's --targets, which are committed
-  fine-tune   where there is a GPU, instead of embed and teach: teachers whose own layers learn
+  fine-tune   teachers whose own last layers learn, --together-with those of teach: the committed targets
   leave-out   how good teachers and students are at a clinic of which they have seen nothing: what a recipe is
               chosen by, beside validation (an hour; not part of "all")
   fit         train a network into --run; --resume goes on after an interruption

@@ -61,6 +61,36 @@ def bundle(data: Path, baseline: Path, tmp_path_factory: pytest.TempPathFactory)
     return folder
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*classes not in y_true", "ignore:Only one class"
+)  # seven photos in halves
+def test_validation_may_teach_where_networks_without_a_part_of_it_answer_for_it(data, tmp_path, capsys):
+    split, phone = data.parent / "split.csv", make_phone_photos(tmp_path / "phone.zip")
+    images = ["--data", str(data), "--split-file", str(split), "--phone", str(phone)]
+    images += ["--phone-split-file", str(phone.with_name("split_phone.csv"))]
+    main(["split", "--data", str(data), "--split-file", str(split)])
+    halves = [str(tmp_path / name) for name in ("first", "second")]
+    for number, run in enumerate(halves):
+        fold = f"{number + 1}/2"
+        arguments = ["fit", *images, "--run", run, "--all-but", fold, "--stages", "32x1", "--batch-size", "8"]
+        assert main(arguments) == 0
+    mean = str(tmp_path / "mean")
+    assert main(["average", "--runs", *halves, "--run", mean]) == 0
+    arguments = ["calibrate", *images, "--run", mean, "--size", "32", "--views", "1"]
+    assert main(arguments) == 1
+    assert "can be calibrated then, by those (first, second)" in capsys.readouterr().err
+    assert main([*arguments, "--cross-fitted", halves[0], halves[0]]) == 1
+    capsys.readouterr()
+    assert main([*arguments, "--cross-fitted", *reversed(halves)]) == 0
+    assert 0 <= json.loads(capsys.readouterr().out)["figures"]["val_malignancy_auc"] <= 1
+
+    from train.__main__ import build_parser
+    from train.steps.commands.export import training_data
+
+    learned = training_data(build_parser().parse_args(["export", *images, "--run", mean]))
+    assert "training and validation parts of the split" in learned[0]
+
+
 def test_bundle_opens_in_the_web_app_and_both_runtimes_agree(bundle):
     opened = load_bundle(bundle)
     photo = render_lesion(7)

@@ -13,6 +13,8 @@ from train.datasets.dataset import DatasetError
 from webapp.model.labels import CLASSES
 
 TARGETS: Final = Path(__file__).parent / "targets.npz"
+LEAST: Final = 1e-6
+"""The least chance that counts: 16-bit floats are exact to it, and no teacher rules out a class alone."""
 
 
 def read_targets(path: Path) -> dict[str, np.ndarray]:
@@ -43,3 +45,12 @@ def write_targets(path: Path, targets: Mapping[str, np.ndarray]) -> None:
         probabilities=np.array([targets[name] for name in sorted(targets)], np.float16),
         classes=np.array(CLASSES),
     )
+
+
+def together(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the mean of two teachers' logits as chances; what only one has answered stays as it is."""
+    both = {**first, **second}
+    for name in sorted(first.keys() & second.keys()):
+        product = np.sqrt(np.maximum(first[name], LEAST) * np.maximum(second[name], LEAST))
+        both[name] = (product / product.sum()).astype(np.float32)
+    return both

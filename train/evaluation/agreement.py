@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from train.datasets.dataset import Subset, true_centre_square
 from train.evaluation.judging import outcome_of
-from train.evaluation.metrics import Figures, Scored, class_figures, wilson
+from train.evaluation.metrics import Figures, Scored, class_figures, share_with_interval
 from webapp.model.bundle import load_bundle
 from webapp.model.labels import CLASSES
 from webapp.model.predictor import Prediction, read_outputs
@@ -36,7 +36,7 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
     keras = KerasRuntime(loaded.file("model.keras"), contract)
     litert = LiteRtRuntime(loaded.file("model.tflite"), contract)
     largest: dict[str, float] = {}
-    changed = 0
+    changed: list[bool] = []
     predictions: list[tuple[Prediction, Prediction]] = []
     for record, image in tqdm(subset.images(), "Keras and LiteRT", len(subset.records), disable=None):
         box = true_centre_square(image.width, image.height, record.aspect)
@@ -47,7 +47,8 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
             difference = float(np.abs(values - expected[name]).max())
             largest[name] = max(largest.get(name, 0.0), difference)
         said, says = (read_outputs(outputs, contract) for outputs in (expected, found))
-        changed += outcome_of(image, said, contract, box) is not outcome_of(image, says, contract, box)
+        outcomes = [outcome_of(image, each, contract, box) for each in (said, says)]
+        changed.append(outcomes[0] is not outcomes[1])
         predictions.append((said, says))
     images = len(subset.records)
     by_keras, by_litert = zip(*predictions, strict=True)
@@ -55,7 +56,9 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
     tree = {
         "images": images,
         "largest": largest,
-        "verdicts_changed": wilson(changed, images),
+        "verdicts_changed": share_with_interval(
+            np.array(changed), np.array([r.lesion_id for r in subset.records])
+        ),
         "mean_malignancy_change": float(np.mean(moved)),
     }
     if all(record.dx is not None for record in subset.records):

@@ -67,7 +67,7 @@ class Answers:
 
     def cautioned(self, caution: Caution) -> np.ndarray:
         """Returns to which photos this applies, ``bool (count,)``."""
-        return np.array([caution in found for found in self.cautions], bool)
+        return np.array([caution in found for found in self.cautions or ((),) * len(self.records)], bool)
 
 
 def open_served(bundle: Path) -> Predictor:

@@ -17,7 +17,14 @@ from train.datasets.scenes import outlined_frames, several
 from train.evaluation.answers import Answers, Looks, scored_malignancy
 from train.evaluation.groups import FEWEST
 from train.evaluation.judging import outcome_of, refused
-from train.evaluation.metrics import RESAMPLES, auc, mean_with_interval, wilson, with_intervals
+from train.evaluation.metrics import (
+    RESAMPLES,
+    auc,
+    mean_with_interval,
+    share_with_interval,
+    wilson,
+    with_intervals,
+)
 from train.evaluation.robustness import Change, answers_to, blurred, brightened, drawn
 from webapp.answer.assessment import Caution, Outcome
 from webapp.photo.imaging import Box
@@ -40,12 +47,13 @@ _LAST_ANIMAL: Final = 2_655_020  # the puffer: ImageNet's animals are its first 
 def accepted(answers: Answers) -> dict[str, Any]:
     """Returns how many photos the app is willing to judge, and how many get no all-clear because they are
     unusual or their spot is small."""
-    count = len(answers.records)
-    cautions = {
-        str(caution): wilson(int(answers.cautioned(caution).sum()), count)
-        for caution in (Caution.UNUSUAL, Caution.SMALL_SPOT)
+    # The lesion stands where no patient is known.
+    groups = np.array([record.patient_id for record in answers.records])
+    masks = {"accepted": ~answers.refused} | {
+        str(caution): answers.cautioned(caution) for caution in (Caution.UNUSUAL, Caution.SMALL_SPOT)
     }
-    return {"images": count, "accepted": wilson(int((~answers.refused).sum()), count), **cautions}
+    shares = {name: share_with_interval(mask, groups) for name, mask in masks.items()}
+    return {"images": len(groups), **shares}
 
 
 def everyday_metrics(answers: Answers) -> dict[str, Any]:

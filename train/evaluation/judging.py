@@ -28,7 +28,7 @@ def limits_for(prediction: Prediction, contract: Contract) -> Thresholds:
 
 def holding(prediction: Prediction, contract: Contract) -> tuple[float, float]:
     """Returns from which malignancy on this photo is ``signs``, and from which ``unsure``: 0 for one that is
-    never ``no_signs`` while nobody has framed the spot, because it is too unusual or its spot too small."""
+    never ``no_signs``, because it is too unusual or its spot too small."""
     limits = limits_for(prediction, contract)
     return limits.signs, 0.0 if photo_cautions(prediction, limits) else limits.unsure
 
@@ -60,10 +60,11 @@ def outcome_of(
 ) -> Outcome:
     """Returns the app's answer to a photo of which nobody said anything; arguments as :func:`refused` has."""
     left, upper, right, lower = box or centre_square(*image.size)
-    side = min(right - left, lower - upper)
-    reasons = find_reasons(image.size, side, prediction, contract.gate)
+    width, height = right - left, lower - upper
+    whole = image.size if box is None else (width, height)
+    reasons = find_reasons(whole, min(width, height), prediction, contract.gate)
     point = contract.operating_point(prediction.phone)
-    return assess(prediction, point, reasons, Answers(), framed=False).outcome
+    return assess(prediction, point, reasons, Answers()).outcome
 
 
 def lesion_map(prediction: Prediction) -> np.ndarray | None:

@@ -104,7 +104,28 @@ def mean_with_interval(
     return {"value": float(np.mean(values)), "low": float(low), "high": float(high)}
 
 
-def wilson(successes: int, trials: int) -> dict[str, float]:
+def share_with_interval(mask: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """Computes a share and its 95 % interval where photos belong together.
+
+    Wilson's interval with as many photos as the grouped ones are worth (Korn & Graubard 1998, "Confidence
+    intervals for proportions with small expected number of positive counts estimated from survey data"). A
+    bootstrap cannot draw what did not happen: of one photo refused of 262 it says 0 to 1.2 %, this .1 to 2.1.
+
+    Args:
+        mask: ``bool (count,)``.
+        groups: ``(count,)``: what is one lesion's or one patient's.
+    """
+    names, inverse = np.unique(groups, return_inverse=True)
+    count, share = len(mask), float(np.mean(mask))
+    if share in (0.0, 1.0):  # nothing differs between the groups, so each may be worth one photo
+        return wilson(share * len(names), len(names))
+    strayed = np.bincount(inverse, mask - share)
+    spread = len(names) / max(1, len(names) - 1) * float(strayed @ strayed) / count**2
+    worth = count / max(1.0, spread / (share * (1 - share) / count))
+    return wilson(share * worth, worth)
+
+
+def wilson(successes: float, trials: float) -> dict[str, float]:
     """Returns a share and its 95 % interval where nothing is grouped (Wilson 1927)."""
     z, n, p = 1.96, trials, successes / trials
     middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))

@@ -14,7 +14,7 @@ from train.evaluation.metrics import (
     class_figures,
     confusion_counts,
     per_class_figures,
-    wilson,
+    share_with_interval,
     with_intervals,
 )
 from webapp.model.contract import Contract, PhotoKind
@@ -34,7 +34,7 @@ def outside_metrics(answers: Answers, contract: Contract, resamples: int = RESAM
         "lesions": len(set(scored.groups)),
         "cancers": int(scored.malignant.sum()),
         **with_intervals(scored, class_figures if by_class else binary_figures, resamples),
-        "accepted": wilson(int((~answers.refused).sum()), len(scored)),
+        "accepted": share_with_interval(~answers.refused, scored.groups),
         "operating_points": operating_points(scored, limits_of(contract, PhotoKind.DERMATOSCOPE), resamples),
         "outcomes": outcomes(scored, resamples),
     }

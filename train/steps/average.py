@@ -13,6 +13,7 @@ import numpy as np
 
 from train.report import history
 from train.steps.checkpoint import save_network
+from train.steps.cross_fit import unseen_by_mean
 from train.steps.failures import FitError
 from train.steps.recipe import Recipe
 from train.steps.run_folder import CLASSIFIER, prepare_run
@@ -30,17 +31,19 @@ def average(runs: Sequence[Path], run: Path) -> Path:
 
     Raises:
         FitError: The folder already holds a run, or the networks differ in their layers or in how much
-            they learned from other collections.
+            they learned from other collections, or some were shown validation and are not one a fold.
     """
     networks = [keras.saving.load_model(folder / CLASSIFIER, compile=False) for folder in runs]
     shapes = [[weight.shape for weight in network.weights] for network in networks]
     if any(other != shapes[0] for other in shapes):
         raise FitError("the networks differ in their layers, so that their weights have no mean")
+    unseen = unseen_by_mean(runs)
     described, *others = history.recipes(runs)
+    described.pop("mean_of", None)
     if any(other.get("extra_share") != described.get("extra_share") for other in others):
         raise FitError("the networks learned from other collections in different shares")
     recipe = Recipe(**{**described, "stages": tuple(map(tuple, described["stages"]))})
-    prepare_run(run, recipe, resume=False)
+    prepare_run(run, recipe, False, unseen)
     about = run / history.ABOUT
     described = json.loads(about.read_text(encoding="utf-8"))
     described[history.AVERAGED] = [folder.name for folder in runs]

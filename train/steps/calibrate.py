@@ -7,7 +7,7 @@ puts them into the bundle. The test parts are not opened here.
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from train.datasets.details import details_of
 from train.evaluation.metrics import auc, binary_figures, calibration_error, mean_recall_of, score
 from train.network.heads import LogisticHead
 from train.network.served import Calibration, Heads, build_served_model, load_heads, save_heads
+from train.steps.cross_fit import refuse_seen, who_answers
 from train.steps.fit_details import fit_details, with_offsets
 from train.steps.fit_heads import Network, PhotoSets, fit_heads, plain_views
 from train.steps.fit_kind_prior import fit_kind_prior
@@ -37,6 +38,8 @@ from webapp.photo.quality import measure_quality
 CALIBRATION: Final = "calibration.json"
 HEADS: Final = "heads.npz"
 
+FLAT: Final = (1 / len(CLASSES),) * len(CLASSES)
+UNCALIBRATED: Final = Calibration(1.0, FLAT, FLAT)
 NO_OTHERS: Final = PhotoSets()
 KIND_LIMITS: Final = KindLimits(dermatoscope=0.1, phone=0.9)
 # Limits of quality leave room beyond the worst validation photo: those of HAM10000 were picked by doctors.
@@ -75,6 +78,7 @@ def calibrate(
     size: int,
     views: int,
     others: PhotoSets = NO_OTHERS,
+    cross_fitted: Sequence[Path] = (),
 ) -> Choices:
     """Fits calibration and heads and chooses thresholds for a finished run.
 
@@ -86,21 +90,28 @@ def calibrate(
         size: Side of the served input in pixels.
         views: How many of :data:`train.network.served.VIEWS` are averaged.
         others: Phone photos, everyday photos and masks for the heads.
+        cross_fitted: The runs of which ``run`` is the mean, where validation taught them
+            (:mod:`train.steps.cross_fit`): each says what its own fold's chances are.
 
     Returns:
         The choices, which are also written to the run's folder.
+
+    Raises:
+        FitError: Validation taught ``run``, and ``cross_fitted`` is not one run a fold; or the other way.
     """
+    refuse_seen(run, cross_fitted)
     classifier = keras.saving.load_model(run / CLASSIFIER, compile=False)
-    flat = tuple(np.full(len(CLASSES), 1 / len(CLASSES)))
-    raw = Calibration(1.0, flat, flat)
     network, closer = (
-        _predicting(build_served_model(classifier, size, raw, Heads(), views, with_features))
+        _predicting(build_served_model(classifier, size, UNCALIBRATED, Heads(), views, with_features))
         for with_features in (False, True)
     )
     looked = [
         _look(network, subset, size)
         for subset in (val, *([others.phone_val] if others.phone_val else []), *others.elsewhere)
     ]
+    if cross_fitted:
+        at_home = 2 if others.phone_val else 1
+        looked[:at_home] = [_cross_fitted(each, cross_fitted, size, views) for each in looked[:at_home]]
     seen, phone = looked[0], looked[1] if others.phone_val else None
     counts = np.bincount(train.classes, minlength=len(CLASSES))
     calibration = fit_temperature(
@@ -220,9 +231,22 @@ class _Looked:
 def _look(network: Network, subset: Subset, size: int) -> _Looked:
     pixels = plain_views(subset, size)
     outputs = network(pixels)
-    return _Looked(
-        subset, pixels, np.log(outputs["probabilities"].astype(np.float64) + 1e-12), outputs["embedding"]
-    )
+    return _Looked(subset, pixels, _logits(outputs), outputs["embedding"])
+
+
+def _cross_fitted(looked: _Looked, runs: Sequence[Path], size: int, views: int) -> _Looked:
+    """Returns the same with the logits of those networks that were not shown a photo. The embeddings stay
+    those of the mean, which the heads will be asked about."""
+    logits = np.empty_like(looked.logits)
+    for run, indices in who_answers(looked.subset, runs):
+        classifier = keras.saving.load_model(run / CLASSIFIER, compile=False)
+        network = _predicting(build_served_model(classifier, size, UNCALIBRATED, Heads(), views, False))
+        logits[indices] = _logits(network(looked.pixels[indices]))
+    return dataclasses.replace(looked, logits=logits)
+
+
+def _logits(outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.asarray(np.log(outputs["probabilities"].astype(np.float64) + 1e-12))
 
 
 def _kind_prior(

@@ -49,7 +49,7 @@ from train.evaluation.metrics import (
     half_threshold_figures,
     per_class_figures,
     rounded,
-    wilson,
+    share_with_interval,
     with_intervals,
 )
 from train.evaluation.proposals import coverage_metrics, far_metrics, gain_metrics
@@ -164,8 +164,9 @@ def phone_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPL
 
 def taken_for(answers: Answers) -> dict[str, Any]:
     """Returns which share of photos the app takes for a dermatoscope's, which for a phone's, for neither."""
-    counted = Counter(answers.kinds)
-    return {kind: wilson(counted[kind], len(answers.kinds)) for kind in (*map(str, PhotoKind), IN_DOUBT)}
+    groups = np.array([record.patient_id for record in answers.records])
+    kinds = np.array(answers.kinds)
+    return {kind: share_with_interval(kinds == kind, groups) for kind in (*map(str, PhotoKind), IN_DOUBT)}
 
 
 def without_phone_photos(
@@ -319,7 +320,10 @@ def measure(
     if before or runs:
         metrics["training"] = history.continued(before, history.training_history(runs))
     if runs:
-        metrics["recipes"] = history.recipes(runs)
+        metrics["recipes"] = [
+            *(earlier.get("recipes", []) if earlier and before else []),
+            *history.recipes(runs),
+        ]
     if left_out:
         metrics["left_out"] = dict(left_out)
     if seed_runs:

@@ -18,8 +18,9 @@ from train.network.eight_bit import to_eight_bits
 from train.network.half import round_to_half
 from train.network.served import build_served_model
 from train.steps.calibrate import load_choices
+from train.steps.cross_fit import unseen_by
 from train.steps.failures import ExportError
-from train.steps.run_folder import CLASSIFIER
+from train.steps.run_folder import CLASSIFIER, UNSEEN
 from webapp.model.bundle import Bundle, load_bundle
 from webapp.model.contract import DetailOffsets
 from webapp.model.golden import golden_picture
@@ -89,6 +90,7 @@ def export(
         "architecture": classifier.name.removeprefix("classifier_").replace("lite", "EfficientNet-Lite"),
         "licence": LICENCE,
         "training_data": list(training_data),
+        UNSEEN: unseen_by(run),
         "intended_use": INTENDED_USE,
         "files": {name: describe(partial / name) for name in ("model.keras", "model.tflite")},
         "input": {

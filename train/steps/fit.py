@@ -21,6 +21,7 @@ from train.network.names import SEED_CNN
 from train.network.served import load_classifier_weights
 from train.steps.batches import AugmentedBatches, inputs, steps_per_epoch
 from train.steps.checkpoint import CHECKPOINT, restore, save_network
+from train.steps.cross_fit import unseen_after
 from train.steps.failures import FitError
 from train.steps.fit_seed_cnn import fit_seed_cnn
 from train.steps.recipe import Recipe
@@ -73,7 +74,7 @@ def fit(
             round.
     """
     _refuse_contradictions(recipe, extra, [*teachers, *([targets] if targets else [])], start, strategy)
-    prepare_run(run, recipe, resume)
+    prepare_run(run, recipe, resume, unseen_after(recipe, start))
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
         import tensorflow

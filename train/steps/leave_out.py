@@ -32,9 +32,11 @@ from train.evaluation.metrics import (
 )
 from train.steps.batches import inputs
 from train.steps.calibrate import fit_temperature
+from train.steps.cross_fit import unseen_by
+from train.steps.failures import FitError
 from train.steps.fit import fit
 from train.steps.recipe import Recipe
-from train.steps.run_folder import CLASSIFIER
+from train.steps.run_folder import ALL_OF_IT, CLASSIFIER, fingerprint, prepare_run, remember
 from train.steps.teach import cross_fitted
 from train.steps.training_set import training_prior
 from webapp.model.labels import CLASSES, MALIGNANT_INDICES
@@ -124,15 +126,19 @@ def left_out_students(
     Returns:
         By collection ``photos``, ``cancers`` and, under ``without_it`` and ``with_it``, intervals of
         ``malignancy_auc`` and ``malignancy_ece`` (left out where only one kind is sure to be of this place)
-        and of ``missed``, the share of its cancers that the all-clear would be given.
+        and of ``missed``, the share of its cancers that the all-clear would be given. Of photos that
+        calibrated the network only the AUC.
 
     Raises:
+        FitError: The folder holds a run of another recipe or of other photos, or validation taught ``start``.
         DatasetError: A name in ``only`` or ``start`` is no collection's, or too few collections are left to
             learn from.
     """
     names = [EVERYTHING, *(clinic.name for clinic in clinics)]
     if unknown := (set(only) | (start.saw if start else set())) - set(names):
         raise DatasetError(f"{', '.join(sorted(unknown))}: not among {', '.join(names)}")
+    if start and unseen_by(start.network) != ALL_OF_IT:
+        raise FitError(f"{start.network} was shown validation, which calibrates here")
     chosen = [name for name in names if not only or name in only]
     whole = _draws(clinics)
     found: dict[str, dict[str, Any]] = {}
@@ -148,7 +154,9 @@ def left_out_students(
                     clinic.name, {"photos": len(asked), "cancers": int(asked.malignant.sum())}
                 )
                 key = "with_it" if name == EVERYTHING else "without_it"
-                row[key] = _figures(asked, student.limit, clinic.has_diagnoses, resamples)
+                # Of photos that calibrated it, an error or a share below the limit would only show the fit.
+                calibrated = clinic.name == _roles(taught)[0].name
+                row[key] = _figures(asked, student.limit, clinic.has_diagnoses, calibrated, resamples)
     return found
 
 
@@ -160,7 +168,10 @@ def _student(
     start: Path | None,
 ) -> Student:
     main, phone, others = _roles(taught)
-    run.mkdir(parents=True, exist_ok=True)
+    recipe = dataclasses.replace(recipe, extra_share=recipe.extra_share if others else 0.0)
+    prepare_run(run, recipe, resume=True)
+    photos = {clinic.name: fingerprint(clinic.teaching) for clinic in taught}
+    remember(run / "photos.json", photos, "targets.npz")
     targets = run / "targets.npz"
     if not (run / CLASSIFIER).is_file():
         if not targets.is_file():
@@ -171,7 +182,7 @@ def _student(
             fit,
             main.teaching,
             main.asked,
-            dataclasses.replace(recipe, extra_share=recipe.extra_share if others else 0.0),
+            recipe,
             run,
             phone=phone.teaching if phone else None,
             extra=[clinic.teaching for clinic in others],
@@ -228,8 +239,10 @@ def _scored(probabilities: np.ndarray, subset: Subset) -> Scored:
     )
 
 
-def _figures(asked: Scored, limit: float, both: bool, resamples: int) -> dict[str, Any]:
+def _figures(asked: Scored, limit: float, both: bool, calibrated: bool, resamples: int) -> dict[str, Any]:
     def figures(scored: Scored) -> Figures:
+        if calibrated:
+            return binary_figures(scored)
         missed = {"missed": share(scored.malignancy[scored.malignant] < limit)}
         if not both:
             return missed

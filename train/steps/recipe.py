@@ -38,6 +38,11 @@ class Recipe:
     frame_size: int = 400
     """Side in pixels of the squashed frames in memory: 480 kB each. Of HAM10000's 600 × 450 a crop of 160 px
     from 64 % of the shorter side loses nothing."""
+    folds: int = 0
+    """Into how many folds validation falls, all of which teach but one (:mod:`train.steps.cross_fit`); 0 if
+    none of it teaches."""
+    fold: int = 0
+    """The fold that does not, from 0."""
     validation_size: int = 192
     validate_every: int = 2
     seed: int = 0

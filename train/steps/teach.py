@@ -66,10 +66,10 @@ def fit_regression(features: np.ndarray, classes: np.ndarray) -> Regression:
     return Regression(centre, scale, weights, bias)
 
 
-def fold_of(record: Record) -> int:
-    """Returns the fold (0–4) of a photo's patient, who is its lesion where no patient is known."""
+def fold_of(record: Record, folds: int = FOLDS) -> int:
+    """Returns the fold, from 0, of a photo's patient, who is its lesion where no patient is known."""
     digest = hashlib.md5(record.patient_id.encode(), usedforsecurity=False).hexdigest()
-    return int(digest, 16) % FOLDS
+    return int(digest, 16) % folds
 
 
 def cross_fitted(

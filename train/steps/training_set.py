@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train.datasets.dataset import Frames, Record, Subset, class_index, load_frames
+from train.datasets.dataset import DatasetError, Frames, Record, Subset, class_index, load_frames
 from train.steps.recipe import Recipe
 from webapp.model.labels import CLASSES, MALIGNANT_INDICES
 
@@ -38,9 +38,13 @@ def load_training_set(
 
     Where there are ``targets`` (:mod:`train.datasets.targets`), they make up ``recipe.teacher_share`` of each
     photo's label, and extra photos without a diagnosis or a target are left out.
+
+    Raises:
+        DatasetError: A photo with a diagnosis has no target.
     """
     if targets is not None:
         extra = [_taught(subset, targets) for subset in extra]
+        _refuse_untaught([train, *([phone] if phone else []), *extra], targets)
     subsets = [train] if phone is None else [train, phone]
     shares = [1.0] if phone is None else [1 - recipe.phone_share, recipe.phone_share]
     weights = np.concatenate(
@@ -63,6 +67,16 @@ def load_training_set(
     )
 
 
+def _refuse_untaught(subsets: Sequence[Subset], targets: Mapping[str, np.ndarray]) -> None:
+    for subset in subsets:
+        untaught = sum(record.image_id not in targets for record in subset.records)
+        if untaught:
+            raise DatasetError(
+                f"{subset.collection.name}: {untaught} of {len(subset.records)} photos have no target; "
+                "teach makes them anew"
+            )
+
+
 def _taught(subset: Subset, targets: Mapping[str, np.ndarray]) -> Subset:
     known = (record for record in subset.records if record.dx or record.image_id in targets)
     return Subset(subset.collection, tuple(known))
@@ -73,8 +87,7 @@ def _labels(subset: Subset, targets: Mapping[str, np.ndarray] | None, share: flo
     if targets is None:
         return possible
     ids = [record.image_id for record in subset.records]
-    taught = np.stack([targets.get(name, row) for name, row in zip(ids, possible, strict=True)])
-    return soft_labels(possible, taught, share)
+    return soft_labels(possible, np.stack([targets[name] for name in ids]), share)
 
 
 def soft_labels(possible: np.ndarray, taught: np.ndarray, share: float) -> np.ndarray:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.datasets.dataset import DatasetError
-from train.datasets.targets import TARGETS, read_targets, write_targets
+from train.datasets.dataset import DatasetError, open_collection
+from train.datasets.split import HAM10000, PARTS, PHONE, read_split, select
+from train.datasets.targets import TARGETS, read_targets, together, write_targets
 from webapp.model.labels import CLASSES
 
 
@@ -39,3 +40,32 @@ def test_the_committed_targets_say_something_of_each_photo_once() -> None:
     assert (chances >= 0).all()
     assert (chances.max(axis=1) < 1).mean() > 0.99, "no teacher is certain of a photo that it has not seen"
     assert set(chances.argmax(axis=1)) == set(range(len(CLASSES)))
+
+
+@pytest.mark.shared
+def test_the_committed_targets_are_of_every_photo_that_may_teach_and_of_no_test_photo(
+    shared_data: Path,
+) -> None:
+    targets = read_targets(TARGETS).keys()
+    for file, scheme in (("ham10000.zip", HAM10000), ("pad_ufes_20.zip", PHONE)):
+        collection, parts = open_collection(shared_data / file), read_split(scheme)
+        for part in PARTS:
+            records = select(collection, parts, part, scheme).records
+            assert sum(r.image_id in targets for r in records) == (0 if part == "test" else len(records))
+
+
+def test_two_teachers_meet_at_the_mean_of_their_logits_and_one_alone_stays() -> None:
+    sure, torn = np.full(7, 0.01, np.float32), np.full(7, 1 / 7, np.float32)
+    sure[2] = 0.94
+    both = together({"a": sure, "b": torn}, {"a": torn, "c": sure})
+
+    assert set(both) == {"a", "b", "c"}
+    assert np.array_equal(both["b"], torn) and np.array_equal(both["c"], sure)
+    logits = np.log(both["a"])
+    assert both["a"].sum() == pytest.approx(1)
+    assert logits[2] - logits[0] == pytest.approx(np.log(94) / 2, abs=1e-3)
+
+
+def test_a_class_that_one_teacher_rules_out_is_not_lost() -> None:
+    never, torn = np.array([0, 1, 0, 0, 0, 0, 0], np.float32), np.full(7, 1 / 7, np.float32)
+    assert (together({"a": never}, {"a": torn})["a"] > 0).all()

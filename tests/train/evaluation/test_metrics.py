@@ -13,6 +13,7 @@ from train.evaluation.metrics import (
     per_class_figures,
     rounded,
     score,
+    share_with_interval,
     threshold_for_sensitivity,
     wilson,
     with_intervals,
@@ -46,6 +47,20 @@ def test_decision_weights_change_the_diagnosis_and_not_the_malignancy():
     scored = score(probabilities, np.array([4]), ["a"], weights)
     assert CLASSES[scored.diagnosis[0]] == "mel"
     assert scored.malignancy[0] == pytest.approx(0.3)
+
+
+def test_a_share_of_photos_that_belong_together_is_less_certain_than_one_of_single_photos():
+    mask = np.arange(200) % 5 > 0
+    alone = share_with_interval(mask, np.arange(200))
+    assert alone == pytest.approx(wilson(160, 200), abs=1e-3)
+    twins = share_with_interval(np.repeat(mask, 2), np.repeat(np.arange(200), 2))
+    assert twins == pytest.approx(alone, abs=1e-3), "a second photo of the same tells nothing new"
+    mixed = share_with_interval(np.tile(mask, 2), np.repeat(np.arange(200), 2))
+    assert mixed["high"] - mixed["low"] < 0.8 * (alone["high"] - alone["low"]), "photos that differ count"
+    everything = share_with_interval(np.ones(8, bool), np.repeat(np.arange(4), 2))
+    assert everything == pytest.approx(wilson(4, 4))
+    one = share_with_interval(np.arange(262) == 0, np.arange(262) // 2)
+    assert one["high"] > 0.02, "that one of 262 was refused does not mean that it is never three"
 
 
 def test_malignancy_adds_up_the_three_cancer_classes():

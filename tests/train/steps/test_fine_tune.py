@@ -1,5 +1,6 @@
 """A fold of fine-tuning, with random weights, where PyTorch is installed."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from train.datasets.dataset import Collection, Record, Subset
+from train.steps.failures import FitError
 from webapp.model.labels import CLASSES, MALIGNANT
 
 pytest.importorskip("torch")
@@ -25,22 +27,75 @@ def photos(tmp_path: Path) -> Subset:
     return Subset(Collection("made", tuple(records), None, files), tuple(records))
 
 
+@pytest.mark.parametrize("blocks", [1, 12])
 def test_every_photo_gets_an_answer_and_finished_folds_stay(
-    photos: Subset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blocks: int, photos: Subset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from train.network import clip
-    from train.steps import fine_tune
+    from train.steps import fine_tune, tuning_material
 
-    monkeypatch.setattr(fine_tune, "load_tower", lambda weights: clip.ImageTower())
-    tuning = fine_tune.Tuning(epochs=1, batch_size=4, blocks=1, frame_size=64, workers=1)
+    monkeypatch.setattr(tuning_material, "load_tower", lambda weights: clip.ImageTower())
+    tuning = fine_tune.Tuning(blocks, folds=2, epochs=1, batch_size=4)
+    taught, untaught = (
+        Subset(photos.collection, photos.records[:11]),
+        Subset(photos.collection, photos.records[11:]),
+    )
     folder = tmp_path / "folds"
-    found = fine_tune.fine_tune([photos], [], tmp_path / "no-weights", folder, tuning)
+    found = fine_tune.fine_tune([taught], [untaught], tmp_path / "no-weights", folder, tuning)
 
     assert set(found) == {record.image_id for record in photos.records}
     assert all(row.sum() == pytest.approx(1, abs=1e-3) for row in found.values())
-    written = sorted(file.name for file in folder.iterdir())
-    assert written == [f"fold-{fold}.npz" for fold in range(5)]
+    assert (folder / "fold-0.npz").is_file() and (folder / "fold-1.npz").is_file()
+    assert not list(folder.glob("partial-*"))
 
-    monkeypatch.setattr(fine_tune, "load_tower", lambda weights: pytest.fail("a finished fold began again"))
-    again = fine_tune.fine_tune([photos], [], tmp_path / "no-weights", folder, tuning)
+    monkeypatch.setattr(
+        tuning_material, "load_tower", lambda weights: pytest.fail("a finished fold began again")
+    )
+    again = fine_tune.fine_tune([taught], [untaught], tmp_path / "no-weights", folder, tuning)
     assert all(np.array_equal(found[name], again[name]) for name in found)
+
+    for other in (dataclasses.replace(tuning, epochs=2), dataclasses.replace(tuning, blocks=2)):
+        with pytest.raises(FitError, match="results of other choices"):
+            fine_tune.fine_tune([taught], [untaught], tmp_path / "no-weights", folder, other)
+    with pytest.raises(FitError, match="photos-0"):
+        fine_tune.fine_tune([untaught], [taught], tmp_path / "no-weights", folder, tuning)
+
+
+def test_merged_tokens_are_the_class_token_and_the_mean_of_every_two_by_two_patches() -> None:
+    import torch
+
+    from train.network import clip
+
+    torch.manual_seed(0)
+    tower, views = clip.ImageTower().eval(), torch.rand(1, 3, clip.SIZE, clip.SIZE)
+    with torch.inference_mode():
+        whole, merged = tower.embedded(views)[0], tower.merged_tokens(views, 0)[0]
+
+    assert merged.shape == (clip.MERGED, clip.WIDTH)
+    assert torch.allclose(merged[0], whole[0])
+    row, column = 2, 5  # of 7 x 7: patches 4 and 5 of 14 down, 10 and 11 across
+    patches = whole[1:].reshape(14, 14, clip.WIDTH)[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+    assert torch.allclose(merged[1 + 7 * row + column], patches.mean((0, 1)), atol=1e-5)
+
+
+def test_one_block_learns_from_tokens_what_tells_two_classes_apart() -> None:
+    import torch
+
+    from train.network import clip
+    from train.steps import fine_tune, tuning_material
+
+    rng = np.random.default_rng(0)
+    tokens = rng.normal(size=(40, clip.MERGED, clip.WIDTH)).astype(np.float16)
+    tokens[::2, 0] += rng.normal(size=clip.WIDTH).astype(np.float16)  # every second photo
+    records = [Record(f"{i}", CLASSES[i % 2], False, f"{i}", f"{i}", "made") for i in range(40)]
+    torch.manual_seed(0)
+    tower = clip.ImageTower()
+    device = torch.device("cpu")
+    material = tuning_material.Tokens(tokens, Path("none"), device, 1)
+    material.network = lambda: clip.LastBlocks(tower, 1, len(CLASSES), 0.0)  # type: ignore[method-assign]
+    tuning = fine_tune.Tuning(1, epochs=6, batch_size=8, learning_rate=3e-4)
+
+    network = fine_tune._trained(material, records, np.arange(32), tuning, device, 0)
+    chances = material.chances(network, np.arange(32, 40))
+
+    assert (chances.argmax(1) == np.arange(8) % 2).all()

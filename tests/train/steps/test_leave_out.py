@@ -94,7 +94,9 @@ def test_the_step_writes_figures_of_teachers_and_students_and_does_not_train_twi
     for key in ("with_it", "without_it"):
         for figure in ("malignancy_auc", "malignancy_ece", "missed"):
             assert 0 <= found[key][figure]["low"] <= found[key][figure]["high"] <= 1
-    assert set(figures["student"][collections[0].name]) == {"photos", "cancers", "with_it"}
+    home = figures["student"][collections[0].name]
+    assert set(home) == {"photos", "cancers", "with_it"}
+    assert set(home["with_it"]) == {"malignancy_auc"}, "the others were fitted to these very photos"
     taught, untaught = (
         read_targets(tmp_path / "runs" / name / "targets.npz") for name in ("everything", "isic2017")
     )
@@ -105,3 +107,8 @@ def test_the_step_writes_figures_of_teachers_and_students_and_does_not_train_twi
     trained = log.stat().st_mtime_ns
     assert main(arguments) == 0
     assert log.stat().st_mtime_ns == trained
+    assert main([*arguments, "--learning-rate", "1e-4"]) == 1
+    assert "holds a run of another recipe" in capsys.readouterr().err
+    fewer = [each for each in arguments if each not in ("--phone", str(phone))]
+    assert main([*fewer, "--only", "everything"]) == 1
+    assert "results of other choices" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.datasets.dataset import Subset, open_collection
+from train.datasets.dataset import DatasetError, Subset, open_collection
 from train.steps.recipe import Recipe
 from train.steps.training_set import load_training_set, possible_classes, training_prior
 from webapp.model.labels import CLASSES, MALIGNANT_INDICES
@@ -22,6 +22,14 @@ def test_smartphone_photos_get_their_share_of_the_draws(data: Path) -> None:
     )
     assert images.weights[half:].sum() == pytest.approx(0.2)
     assert images.labels.shape == (2 * half, len(CLASSES))
+
+
+def test_a_photo_with_a_diagnosis_and_without_a_target_is_not_taught_by_its_label_alone(data: Path) -> None:
+    collection = open_collection(data)
+    train = Subset(collection, collection.records)
+    targets = {record.image_id: np.full(len(CLASSES), 1 / 7, np.float32) for record in train.records[1:]}
+    with pytest.raises(DatasetError, match=f"1 of {len(train.records)} photos have no target"):
+        load_training_set(train, None, Recipe(frame_size=32, teacher_share=0.5), targets=targets)
 
 
 def test_other_collections_get_their_share_and_as_many_cancers_as_the_rest(data: Path) -> None:

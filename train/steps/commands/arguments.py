@@ -113,11 +113,11 @@ def taught_and_untaught(arguments: argparse.Namespace) -> tuple[list[Subset], li
     """Returns what teachers learn from, and what they are only asked about.
 
     Melanomas from one place and harmless spots from another would teach the place, so a collection without
-    diagnoses teaches none.
+    diagnoses teaches none. Nor does validation: students learn from it with ``--all-but``.
     """
     phone = phone_part(arguments, "train")
     taught = [part_of(arguments, "train"), *([phone] if phone else [])]
-    untaught: list[Subset] = []
+    untaught = [subset for subset in (part_of(arguments, "val"), phone_part(arguments, "val")) if subset]
     for subset in extra_collections(arguments):
         (taught if all(record.dx for record in subset.records) else untaught).append(subset)
     return taught, untaught

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+from pathlib import Path
 
 from train.steps.commands.arguments import (
     Steps,
@@ -30,6 +31,15 @@ def add_parser(steps: Steps) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, default=192, help="side of the served input in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cross-fitted",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="the runs of which this one is the mean, one for each fold of validation (fit --all-but): each "
+        "says what its fold's chances are",
     )
     parser.add_argument(
         "--views",
@@ -63,5 +73,6 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.size,
         arguments.views,
         others,
+        arguments.cross_fitted,
     )
     print(json.dumps(dataclasses.asdict(choices), indent=2))

@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from train.datasets.split import Part
 from train.steps.commands.arguments import (
     Steps,
     add_bundle,
@@ -56,15 +57,20 @@ def run(arguments: argparse.Namespace) -> None:
 
 def training_data(arguments: argparse.Namespace) -> list[str]:
     """Returns a sentence a collection: what the network or its heads learned from."""
+    from train.steps.cross_fit import unseen_by
     from train.steps.fit_heads import MOST_OF_ANOTHER
+    from train.steps.run_folder import ALL_OF_IT
 
-    ham = part_of(arguments, "train")
-    learned = [f"HAM10000 (doi:10.7910/DVN/DBW86T), training part of the split, {len(ham.records):,} images"]
-    if phone := phone_part(arguments, "train"):
-        learned.append(
-            f"PAD-UFES-20 (doi:10.17632/zr7vgbcyr2.1), training patients, {len(phone.records)} photos"
-        )
     about = json.loads((arguments.run / "run.json").read_text(encoding="utf-8"))
+    parts: list[Part] = ["train"] if unseen_by(arguments.run) == ALL_OF_IT else ["train", "val"]
+    role = "training and validation parts" if "val" in parts else "training part"
+    ham = sum(len(part_of(arguments, part).records) for part in parts)
+    learned = [f"HAM10000 (doi:10.7910/DVN/DBW86T), {role} of the split, {ham:,} images"]
+    if arguments.phone:
+        phone = sum(len(subset.records) for part in parts if (subset := phone_part(arguments, part)))
+        learned.append(
+            f"PAD-UFES-20 (doi:10.17632/zr7vgbcyr2.1), {role} of a split by patient, {phone} photos"
+        )
     for extra in extra_collections(arguments):
         name = EXTRA_NAMES.get(extra.collection.name, extra.collection.name)
         if about["recipe"].get("extra_share"):

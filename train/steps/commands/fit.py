@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from train.network.names import EFFICIENTNETS, SEED_CNN
 from train.steps.commands.arguments import (
@@ -34,12 +34,26 @@ GIVEN = (
 )
 
 
+class _Fold(NamedTuple):
+    """``fold`` of ``folds``, the former from 0."""
+
+    fold: int
+    folds: int
+
+
 def add_parser(steps: Steps) -> None:
     step = steps.add_parser("fit", help="train a network")
     add_data(step)
     add_run(step)
     add_recipe(step)
     add_others(step)
+    step.add_argument(
+        "--all-but",
+        type=_fold,
+        metavar="K/N",
+        help="learn from validation, too, but for its fold K of N: for networks to average, which are "
+        "calibrated with --cross-fitted",
+    )
     step.set_defaults(step=run)
 
 
@@ -119,6 +133,16 @@ def _stages(text: str) -> tuple[tuple[int, int], ...]:
         raise argparse.ArgumentTypeError(f"{text!r} does not look like 128x8,160x10") from None
 
 
+def _fold(text: str) -> _Fold:
+    try:
+        fold, folds = map(int, text.split("/"))
+    except ValueError:
+        fold, folds = 0, 0
+    if not 1 <= fold <= folds or folds < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} does not look like 1/5")
+    return _Fold(fold - 1, folds)
+
+
 def recipe_of(arguments: argparse.Namespace, taught: bool) -> "Recipe":
     """Returns what the command line says of how to train; ``taught`` is whether there is a teacher."""
     from train.steps.recipe import SEED_CNN_RECIPE, Recipe
@@ -129,18 +153,32 @@ def recipe_of(arguments: argparse.Namespace, taught: bool) -> "Recipe":
         given.setdefault("teacher_share", 0.5)
     if arguments.extra:
         given.setdefault("extra_share", 0.25)
+    if getattr(arguments, "all_but", None):  # of fit alone: one such network cannot be calibrated
+        given |= arguments.all_but._asdict()
     return dataclasses.replace(recipe, **given)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from train.steps.cross_fit import without_fold
     from train.steps.fit import fit
 
-    finished = fit(
+    recipe = recipe_of(arguments, bool(arguments.teacher or arguments.targets))
+    train, val, phone = (
         part_of(arguments, "train"),
         part_of(arguments, "val"),
-        recipe_of(arguments, bool(arguments.teacher or arguments.targets)),
+        phone_part(arguments, "train"),
+    )
+    if recipe.folds:
+        train, val = without_fold(train, val, recipe.folds, recipe.fold)
+        phone_val = phone_part(arguments, "val")
+        if phone and phone_val:
+            phone, _ = without_fold(phone, phone_val, recipe.folds, recipe.fold)
+    finished = fit(
+        train,
+        val,
+        recipe,
         arguments.run,
-        phone=phone_part(arguments, "train"),
+        phone=phone,
         resume=arguments.resume,
         start=arguments.start,
         extra=extra_collections(arguments),
