@@ -120,6 +120,17 @@ METRICS: Final[Mapping[str, Any]] = {
 }
 
 
+FEW_TESTED: Final[Mapping[str, Any]] = METRICS | {
+    "test": METRICS["test"]
+    | {
+        "images": 262,
+        "outcomes": {"cancer": ends(0.82, 0.163, 3 / 177), "harmless": ends(0.22, 0.64, 12 / 85)},
+        "groups": {"sex": {"male": group(262, 177)}},
+    },
+}
+"""Of 177 cancers 3 got *no signs*, of 85 harmless spots 12: that 20 of 100 were cancer is no figure."""
+
+
 def made_bundle() -> Bundle:
     """Makes the bundle of the made-up model, without files."""
     return Bundle(Path("nowhere"), parse_contract(CONTRACT), METRICS)

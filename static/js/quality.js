@@ -1,5 +1,5 @@
-// How good a photo is, measured as the server measures it (webapp/photo/quality.py): on the framed part, as
-// small as the network sees it. A test holds both against each other.
+// How good a photo is, as the server measures it (webapp/photo/quality.py): on the framed part, as small as the
+// network sees it.
 
 const LUMA = [0.299, 0.587, 0.114]; // ITU-R BT.601
 const WHITE = 250;
@@ -8,7 +8,8 @@ const DARK = 150; // a darker photo is brightened to it before it is looked at,
 const MOST = 4; // at most by this
 
 /**
- * Scales a part of a picture as Pillow does: bicubic, antialiased, rows first, each pass rounded.
+ * Scales a part of a picture as Pillow does: means of whole pixels where it is at least twice too large, and
+ * bicubic, antialiased, rows first, each pass rounded.
  *
  * Args:
  *   picture: An ImageData.
@@ -17,55 +18,59 @@ const MOST = 4; // at most by this
  *
  * Returns red, green and blue of `size` × `size` pixels.
  */
-export function scaled(picture, [left, upper, right, lower], size) {
-  const { data, width, height } = picture;
-  const across = taps(left, right, width, size);
-  const down = taps(upper, lower, height, size);
+export function scaled({ data, width, height }, [left, upper, right, lower], size) {
+  const [x, y] = [grid(left, right, width, size), grid(upper, lower, height, size)];
+  const fewer = resampled(data, 4, width, x.means, y.means);
+  return resampled(fewer, 3, x.means.length, x.taps, y.taps);
+}
+
+function resampled(data, depth, width, across, down) {
+  const size = across.length * 3;
   const first = down[0].from;
   const rows = down.at(-1).from + down.at(-1).weights.length - first;
-  const narrow = new Uint8ClampedArray(rows * size * 3);
+  const narrow = new Uint8ClampedArray(rows * size);
   for (let row = 0; row < rows; row++) {
-    const start = (row + first) * width;
-    for (let column = 0; column < size; column++) {
-      const { from, weights } = across[column];
-      let [red, green, blue] = [0, 0, 0];
-      for (let index = 0, at = (start + from) * 4; index < weights.length; index++, at += 4) {
-        red += data[at] * weights[index];
-        green += data[at + 1] * weights[index];
-        blue += data[at + 2] * weights[index];
-      }
-      const to = (row * size + column) * 3;
-      narrow[to] = red;
-      narrow[to + 1] = green;
-      narrow[to + 2] = blue;
+    for (let value = 0; value < size; value++) {
+      const { from, weights } = across[Math.trunc(value / 3)];
+      const at = ((row + first) * width + from) * depth + (value % 3);
+      narrow[row * size + value] = weighed(data, at, depth, weights);
     }
   }
-  const pixels = new Uint8ClampedArray(size * size * 3);
-  for (let row = 0; row < size; row++) {
-    const { from, weights } = down[row];
-    for (let value = 0; value < size * 3; value++) {
-      let sum = 0;
-      for (let index = 0; index < weights.length; index++) {
-        sum += narrow[(from - first + index) * size * 3 + value] * weights[index];
-      }
-      pixels[row * size * 3 + value] = sum;
+  const pixels = new Uint8ClampedArray(down.length * size);
+  down.forEach(({ from, weights }, row) => {
+    for (let value = 0; value < size; value++) {
+      pixels[row * size + value] = weighed(narrow, (from - first) * size + value, size, weights);
     }
-  }
+  });
   return pixels;
 }
 
-// Which pixels each pixel that comes out is made of, and how much of each.
-function taps(low, high, length, size) {
-  const scale = (high - low) / size;
+function weighed(data, at, step, weights) {
+  let sum = 0;
+  for (let index = 0; index < weights.length; index++) sum += data[at + index * step] * weights[index];
+  return sum;
+}
+
+// Which pixels make each mean, and which means each pixel that comes out.
+function grid(low, high, length, size) {
+  const factor = Math.trunc((high - low) / size) || 1;
+  const begin = factor > 1 ? Math.max(0, Math.trunc(low - (1.5 * (high - low)) / size)) : 0;
+  const means = Array.from({ length: Math.ceil((length - begin) / factor) }, (_, index) => {
+    const from = begin + index * factor;
+    const count = Math.min(factor, length - from);
+    return { from, weights: Array(count).fill(1 / count) };
+  });
+  const scale = (high - low) / size / factor;
   const wide = Math.max(scale, 1);
-  return Array.from({ length: size }, (_, index) => {
-    const centre = low + (index + 0.5) * scale;
+  const taps = Array.from({ length: size }, (_, index) => {
+    const centre = (low - begin) / factor + (index + 0.5) * scale;
     const from = Math.max(0, Math.trunc(centre - 2 * wide + 0.5));
-    const to = Math.min(length, Math.trunc(centre + 2 * wide + 0.5));
+    const to = Math.min(means.length, Math.trunc(centre + 2 * wide + 0.5));
     const weights = Array.from({ length: to - from }, (_, tap) => bicubic((from + tap + 0.5 - centre) / wide));
     const sum = weights.reduce((one, other) => one + other, 0);
     return { from, weights: weights.map((weight) => weight / sum) };
   });
+  return { means, taps };
 }
 
 function bicubic(distance) {
@@ -114,7 +119,7 @@ function percentile(sorted, share) {
  * Args:
  *   quality: As from `measured`.
  *   side: Of the part in pixels of what is sent; null where that is not yet known.
- *   whole: Width and height of what is sent; null as well.
+ *   whole: Width and height of what is sent; null where a part of it is framed.
  *   limits: The contract's, by the names of the data attributes; one that is absent is no limit.
  */
 export function faults(quality, side, whole, limits) {

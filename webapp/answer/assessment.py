@@ -51,6 +51,10 @@ class Caution(StrEnum):
     SYMPTOMS = "symptoms"
 
 
+UNRELIABLE: Final = frozenset({Caution.UNUSUAL, Caution.SMALL_SPOT})
+"""Where one of these keeps an answer from ``no_signs``, the model saw too little to trust its number."""
+
+
 class Urgency(StrEnum):
     """When a doctor should look at the spot: within a time, at the next visit (``watch``), or no word on it
     because the photo says nothing (``none``)."""
@@ -114,6 +118,20 @@ class Assessment:
     operating_point: OperatingPoint
 
     @property
+    def reliable(self) -> bool:
+        """Whether the malignancy may be relied on; see ``UNRELIABLE``."""
+        return not UNRELIABLE & {*self.cautions}
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether the answer to a larger photo of the same spot counts instead of this one.
+
+        Only where nothing but the spot's size kept it from ``no_signs``: what else speaks against that, no
+        photo takes back.
+        """
+        return self.cautions == (Caution.SMALL_SPOT,) and not self.looks_like_melanoma
+
+    @property
     def raised_by_answers(self) -> bool:
         """Whether the photo, with the details, would have been ``no_signs`` but for the ticked answers."""
         return self.cautions == (Caution.SYMPTOMS,)
@@ -124,12 +142,13 @@ MAX_ASPECT: Final = 4.0  # a narrower strip loses more than three quarters of it
 
 
 def find_reasons(
-    size: tuple[int, int], side: float, prediction: Prediction, gate: Gate
+    size: tuple[float, float], side: float, prediction: Prediction, gate: Gate
 ) -> tuple[Reason, ...]:
     """Collects every reason why a photo cannot be judged.
 
     Args:
-        size: Width and height of the whole photo in pixels.
+        size: Width and height in pixels of the whole photo, of which the network sees the square in the
+            middle, or of the box that says what it sees, which is squashed to a square.
         side: Shorter side in pixels of the part that the network sees.
         prediction: What the network said, and how good the photo is.
         gate: The contract's limits.
@@ -159,7 +178,6 @@ def assess(
     reasons: tuple[Reason, ...],
     answers: Answers,
     details: Details = NO_DETAILS,
-    framed: bool = True,
 ) -> Assessment:
     """Decides the answer for one photo.
 
@@ -170,7 +188,6 @@ def assess(
         answers: What the person said; any tick raises ``no_signs`` to ``unsure`` and halves the time.
         details: What a doctor would ask. They move the malignancy up or down, but ``no_signs`` must be
             below its limit with and without them.
-        framed: Whether somebody has said where in the photo the spot is.
     """
     weighed, thresholds = weigh(prediction, details, point.details), point.thresholds
     malignancy = weighed.malignancy
@@ -183,7 +200,7 @@ def assess(
     elif malignancy >= thresholds.unsure:
         outcome = Outcome.UNSURE
     else:
-        cautions = _cautions(prediction, thresholds, answers, framed)
+        cautions = _cautions(prediction, thresholds, answers)
         outcome = Outcome.UNSURE if cautions else Outcome.NO_SIGNS
     if outcome is Outcome.NO_SIGNS:
         confidence = 1 - malignancy
@@ -214,25 +231,21 @@ def covered(prediction: Prediction) -> float | None:
     return None if lesion_map is None else float((lesion_map >= LESION).mean())
 
 
-def photo_cautions(
-    prediction: Prediction, thresholds: Thresholds, framed: bool = False
-) -> tuple[Caution, ...]:
+def photo_cautions(prediction: Prediction, thresholds: Thresholds) -> tuple[Caution, ...]:
     """Returns why a photo is never ``no_signs``, however low its malignancy; see :func:`assess`."""
     found = {
         Caution.UNUSUAL: _above(prediction.unfamiliarity, thresholds.unusual),
-        Caution.SMALL_SPOT: not framed and _above(SMALL, covered(prediction)),
+        Caution.SMALL_SPOT: _above(SMALL, covered(prediction)),
     }
     return tuple(caution for caution, applies in found.items() if applies)
 
 
-def _cautions(
-    prediction: Prediction, thresholds: Thresholds, answers: Answers, framed: bool
-) -> tuple[Caution, ...]:
+def _cautions(prediction: Prediction, thresholds: Thresholds, answers: Answers) -> tuple[Caution, ...]:
     told = {
         Caution.DETAILS: prediction.malignancy >= thresholds.unsure,
         Caution.SYMPTOMS: answers.any,
     }
-    photo = photo_cautions(prediction, thresholds, framed)
+    photo = photo_cautions(prediction, thresholds)
     return photo + tuple(caution for caution, applies in told.items() if applies)
 
 

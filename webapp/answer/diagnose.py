@@ -76,7 +76,6 @@ def examine(
     answers: Answers = NO_ANSWERS,
     box: Box | None = None,
     details: Details = NO_DETAILS,
-    framed: bool = True,
 ) -> Assessment:
     """Assesses one photo.
 
@@ -86,14 +85,15 @@ def examine(
         answers: What the person said about the spot.
         box: The part to look at, in pixels of the photo as it was sent; the centre square if ``None``.
         details: What the person said about age, sex and place.
-        framed: Whether somebody has chosen the box, if there is one: not :func:`read_spot`.
     """
     contract = predictor.bundle.contract
     with timed("predict"):
         prediction = predictor.predict(photo.image, photo.on_image(box))
     left, upper, right, lower = box or centre_square(*photo.size)
-    reasons = find_reasons(photo.size, min(right - left, lower - upper), prediction, contract.gate)
+    width, height = right - left, lower - upper
+    whole = photo.size if box is None else (width, height)
+    reasons = find_reasons(whole, min(width, height), prediction, contract.gate)
     point = contract.operating_point(prediction.phone)
-    assessment = assess(prediction, point, reasons, answers, details, framed=framed and box is not None)
+    assessment = assess(prediction, point, reasons, answers, details)
     note(outcome=assessment.outcome, model_version=contract.version)
     return assessment

@@ -1,4 +1,5 @@
-"""What a person reads when a photo cannot be taken: the same on page, command line and API.
+"""What a person reads when a photo cannot be taken, or why a low number is not "no signs": the same
+everywhere.
 
 Pages translate these sentences; command line and API, which programs read, keep the English.
 """
@@ -6,6 +7,8 @@ Pages translate these sentences; command line and API, which programs read, keep
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from webapp.answer.assessment import Caution
 
 
 def N_(text: str) -> str:
@@ -31,6 +34,14 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
         413,
         N_("This form is too long"),
         N_("Only photos may be large. Send each as a file in the field “photo”, and little else beside it."),
+    ),
+    "ambiguous_field": Message(
+        400,
+        N_("We could not read this request"),
+        N_(
+            "Send each field once, as a form field: not as a file and not in the address. Only “photo”, a "
+            "file, and “box” may be there several times."
+        ),
     ),
     "too_many_photos": Message(
         400, N_("Too many photos at once"), N_("Send at most 16 photos in one request, then the next ones.")
@@ -185,7 +196,7 @@ STATUS_MESSAGES: Final[Mapping[int, Message]] = {
     500: Message(
         500,
         N_("Something went wrong on our side"),
-        N_("The photo was not looked at and not kept. Try again in a few minutes."),
+        N_("The photo was not kept. Try again in a few minutes."),
     ),
     503: Message(
         503,
@@ -194,6 +205,17 @@ STATUS_MESSAGES: Final[Mapping[int, Message]] = {
     ),
 }
 """By HTTP status, for errors that have no code of their own."""
+
+CAUTION_SENTENCES: Final[Mapping[Caution, str]] = {
+    Caution.UNUSUAL: N_("This photo differs from those we were tested on. So we do not say “no signs”."),
+    Caution.SMALL_SPOT: N_("The spot is small in this photo. So we do not say “no signs”."),
+    Caution.DETAILS: N_(
+        "The chance of cancer is low only with your age, sex and place. From the photo alone it is "
+        "higher. So we do not say “no signs”."
+    ),
+    Caution.SYMPTOMS: N_("You told us something that a doctor should look at, whatever the photo shows."),
+}
+"""Why an answer is unsure although its number is low. Where there are several cautions, the first is told."""
 
 
 def status_message(status: int) -> Message:

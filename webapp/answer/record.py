@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from webapp.answer.assessment import Assessment
 from webapp.model.labels import CLASSES
@@ -75,10 +75,14 @@ class Record:
             "cautions": self.cautions,
         }
         cells = {name: json.dumps(value) for name, value in nested.items() if value is not None}
+        if self.path and self.path.startswith(_FORMULA):
+            cells["path"] = f"'{self.path}"
         return csv_row((self.to_dict() | cells).values())
 
 
 COLUMNS = tuple(field.name for field in fields(Record))
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that begins like this is run as a formula by spreadsheets; a file can be named so by anybody."""
 
 
 def csv_row(cells: Iterable[object]) -> str:

@@ -1,5 +1,6 @@
 """Which files of a folder are photos: decided by what is in them, whatever they are called."""
 
+import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ SYSTEM_FILES: Final = frozenset(
 )
 SYSTEM_FOLDERS: Final = frozenset({"__macosx", "@eadir", ".thumbnails", ".trashes", "$recycle.bin"})
 """Which systems put beside photos by themselves, and nobody means."""
+
+CANNOT_BE_OPENED: Final = "cannot be opened"
+"""How a reason begins for which photos may have been passed over."""
 
 Skip = Callable[[Path, str], None]
 """Is told of each file or folder that is left out, and why."""
@@ -47,7 +51,7 @@ def find_photos(paths: Iterable[Path], skip: Skip = lambda path, reason: None) -
         skip: Called for what is left out of the folders, but not for what systems put there.
     """
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):  # Path.is_dir() raises for a name that is too long, or where nobody may look
             yield from _photos_in(path, skip)
         else:
             yield path
@@ -57,11 +61,14 @@ def _photos_in(folder: Path, skip: Skip) -> Iterator[Path]:
     try:
         children = sorted(folder.iterdir())
     except OSError as error:
-        return skip(folder, f"cannot be opened: {error.strerror}")
+        return skip(folder, f"{CANNOT_BE_OPENED}: {error.strerror}")
     for child in children:
         if is_system_file(child):
             continue
-        if child.is_dir():
+        if (closed := _closed(child)) and child.suffix.lower() not in SUFFIXES:
+            skip(child, f"{CANNOT_BE_OPENED}: {closed}")
+            continue
+        if os.path.isdir(child):
             if child.is_symlink():  # it may lead back to where we are
                 skip(child, "a link to a folder")
             else:
@@ -70,6 +77,17 @@ def _photos_in(folder: Path, skip: Skip) -> Iterator[Path]:
             yield child
         else:
             skip(child, "not a photo")
+
+
+def _closed(path: Path) -> str:
+    """Says why nobody may even look what a path is, as in a folder that may only be listed; mostly empty."""
+    try:
+        path.stat()
+    except PermissionError as error:
+        return error.strerror or "no permission"
+    except OSError:  # a link to nothing, for example
+        pass
+    return ""
 
 
 def is_system_file(path: Path) -> bool:

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,28 @@ def test_answers_raise_no_signs_and_never_lower_anything(malignancy: float, answ
     assert answered.raised_by_answers is raised
     assert answered.outcome is (Outcome.UNSURE if raised else alone.outcome)
     assert answered.confidence == (malignancy if raised else alone.confidence)
+
+
+def test_a_larger_photo_counts_instead_only_where_nothing_but_the_spots_size_was_in_the_way() -> None:
+    small = np.full((24, 24), 0.1, np.float32)
+    small[11:14, 11:14] = 0.99
+    limits = Thresholds(signs=0.2, unsure=0.05, melanoma=0.03, unusual=5.0)
+    point = OperatingPoint(PhotoKind.DERMATOSCOPE, limits)
+    kinds = (0.0, 0.0, 0.2, 0.05, 0.02, 0.68, 0.05)
+    low = Prediction(0.02, kinds, unfamiliarity=1.0, lesion_map=small)
+    assert assess(low, point, (), Answers()).replaceable
+    others = {
+        "nothing kept it from no_signs": (replace(low, lesion_map=np.full((24, 24), 0.99)), Answers()),
+        "unusual, too": (replace(low, unfamiliarity=7.0), Answers()),
+        "something was ticked": (low, Answers(symptoms=True)),
+        "the number is not low": (replace(low, malignancy=0.1), Answers()),
+        "it has something of a melanoma": (
+            replace(low, malignancy=0.04, probabilities=(0.0, 0.0, 0.18, 0.05, 0.04, 0.68, 0.05)),
+            Answers(),
+        ),
+    }
+    for why, (prediction, answers) in others.items():
+        assert not assess(prediction, point, (), answers).replaceable, why
 
 
 @pytest.mark.parametrize("answers", EVERY_ANSWER)

@@ -69,6 +69,12 @@ def test_small_and_narrow_photos_cannot_be_judged() -> None:
     assert examine(predictor, blank(1000, 20)).reasons == (Reason.TOO_SMALL, Reason.TOO_NARROW)
 
 
+def test_of_a_framed_strip_only_the_frame_counts() -> None:
+    predictor = FixedPredictor(made_prediction(0.01))
+    assert examine(predictor, blank(5000, 1000), box=(100, 100, 900, 900)).reasons == ()
+    assert examine(predictor, blank(1000, 5000), box=(0, 0, 63, 63)).reasons == (Reason.TOO_SMALL,)
+
+
 def test_a_box_must_hold_enough_pixels_itself() -> None:
     predictor = FixedPredictor(made_prediction(0.01))
     assert examine(predictor, blank(600, 450), box=(10, 10, 73, 73)).reasons == (Reason.TOO_SMALL,)
