@@ -15,6 +15,7 @@ from webapp.config import Settings
 from webapp.model.predictor import Predictor
 from webapp.photo import overlay
 from webapp.photo.imaging import Box, Photo, PhotoError
+from webapp.server.request_log import note
 
 Read = tuple[Photo, Box | None]
 """A photo and the part to look at."""
@@ -45,7 +46,7 @@ def _read(predictor: Predictor, asked: AskedPhoto, settings: Settings) -> Read:
 
 
 def _judge(predictor: Predictor, asked: AskedPhoto, photo: Photo, box: Box | None) -> dict[str, Any]:
-    assessment = examine(predictor, photo, asked.answers, box, asked.details, framed=not asked.find_spot)
+    assessment = examine(predictor, photo, asked.answers, box, asked.details)
     record = Record.of(asked.upload.filename, assessment, predictor.bundle.contract.version).to_dict()
     if asked.find_spot:
         record |= {"box": None if box is None else list(box)}
@@ -61,6 +62,7 @@ def _answer_or_error(predictor: Predictor, asked: AskedPhoto, read: "Future[Read
     try:
         return _judge(predictor, asked, *read.result())
     except PhotoError as error:
+        note(error=error.code)
         sentence, version = PHOTO_MESSAGES[error.code].sentence, predictor.bundle.contract.version
         record = Record.unreadable(asked.upload.filename or "", sentence, version).to_dict()
         record |= {"box": None} if asked.find_spot else {}

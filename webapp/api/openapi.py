@@ -51,7 +51,9 @@ RECORD: Final[Mapping[str, str]] = {
         "0 to 1: the malignancy for signs and unsure, 1 minus it for no_signs, null for cannot_judge."
     ),
     "diagnosis": N_(
-        "The likeliest of the seven diagnoses for the photo alone, for measuring; never show it as an answer."
+        "One of the seven diagnoses, for the photo alone and for measuring: rare kinds are weighted up, so "
+        "that each kind counts alike, and it need not be the largest of probabilities. Never show it as an "
+        "answer."
     ),
     "malignancy": N_("0 to 1: the estimated chance of cancer, with age, sex and place where they are sent."),
     "probabilities": N_("The estimated chance of each of the seven diagnoses, with the same."),
@@ -67,8 +69,8 @@ RECORD: Final[Mapping[str, str]] = {
     ),
     "cautions": N_(
         "Why it is not no_signs although the malignancy is low: unusual (unlike the photos of our test), "
-        "small_spot (too far away, and no box), details (low only with age, sex and place), symptoms "
-        "(something was ticked)."
+        "small_spot (it fills less than a tenth of the part that was judged), details (low only with age, "
+        "sex and place), symptoms (something was ticked)."
     ),
     "photo_malignancy": N_("0 to 1: the malignancy of the photo alone, without age, sex and place."),
     "box": N_(
@@ -137,12 +139,14 @@ def _predict() -> dict[str, Any]:
 
 _PHOTO_TYPES: Final = {"contentType": "image/jpeg, image/png, image/webp, image/heic, image/avif"}
 _REFUSALS: Final = {
-    "400": "A field is missing or does not parse, or the file is empty.",
+    "400": "A field is missing, stands where it does not count or does not parse, or the file is empty.",
     "401": "The server asks for a key, and the request has none or a wrong one.",
+    "408": "The request took too long to come.",
     "413": "The request has too many bytes, or the photo too many pixels.",
     "415": "The photo has a format that is not read.",
     "422": "The photo is damaged, or the box leaves it.",
     "429": "Too many photos in a short time.",
+    "500": "Something went wrong on the server's side.",
     "503": "The server is busy.",
 }
 
@@ -220,11 +224,14 @@ def _problem() -> dict[str, Any]:
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "A sentence or two that say what to do."},
-        "code": {"type": "string", "description": "Names the reason, for programs."},
+        "code": {
+            "type": "string",
+            "description": "Names the reason, for programs; the status where that is all there is to say.",
+        },
     }
     return {
         "type": "object",
         "description": "RFC 9457 problem details.",
-        "required": ["type", "title", "status", "detail"],
+        "required": ["type", "title", "status", "detail", "code"],
         "properties": properties,
     }

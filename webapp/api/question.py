@@ -15,10 +15,16 @@ MAX_PHOTOS: Final = 16
 """In one request, which must stay within the byte limit as a whole."""
 AUTO: Final = "auto"
 """In the place of a box: the part where the spot probably is."""
+FLAGS: Final = ("changed", "symptoms", "different", "heat_map")
+DETAILS: Final = ("age", "sex", "site")
 
 
 class MissingField(PhotoError):
     code = "missing_field"
+
+
+class AmbiguousField(PhotoError):
+    code = "ambiguous_field"
 
 
 class TooManyPhotos(PhotoError):
@@ -74,12 +80,25 @@ def read_question(request: Request) -> tuple[AskedPhoto, ...]:
         raise MissingField
     if len(uploads) > MAX_PHOTOS:
         raise TooManyPhotos
+    if _is_ambiguous(request):
+        raise AmbiguousField
     asked = _boxes(request.form.getlist("box"), len(uploads))
-    answers = Answers(*(_flag(request, name) for name in ("changed", "symptoms", "different")))
-    rest = answers, _details(request), _flag(request, "heat_map")
+    *told, heat_map = (_flag(request, name) for name in FLAGS)
+    rest = Answers(*told), _details(request), heat_map
     return tuple(
         AskedPhoto(upload, read_box(text) if text not in ("", AUTO) else None, text == AUTO, *rest)
         for upload, text in zip(uploads, asked, strict=True)
+    )
+
+
+def _is_ambiguous(request: Request) -> bool:
+    """Whether a field is somewhere where nobody looks, or twice where one counts: a symptom would be lost."""
+    single = (*FLAGS, *DETAILS)
+    return (
+        any(len(request.form.getlist(name)) > 1 for name in single)
+        or any(name in request.files for name in ("box", *single))
+        or any(name in request.args for name in ("photo", "box", *single))
+        or "photo" in request.form
     )
 
 
@@ -98,6 +117,8 @@ def read_box(text: str) -> Box:
         InvalidBox: These are not four numbers.
     """
     try:
+        if not text.isascii() or "_" in text:  # Python's float reads 1_0 and other scripts' digits, too
+            raise ValueError(text)
         left, upper, right, lower = map(float, text.split(","))
     except ValueError as error:
         raise InvalidBox from error
@@ -106,7 +127,7 @@ def read_box(text: str) -> Box:
 
 def _details(request: Request) -> Details:
     try:
-        return read_details(*(request.form.get(name, "") for name in ("age", "sex", "site")))
+        return read_details(*(request.form.get(name, "") for name in DETAILS))
     except InvalidDetail as error:
         raise {"age": InvalidAge, "sex": InvalidSex, "site": InvalidSite}[error.field] from error
 

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import AppMaker
 from tests.fakes import FixedPredictor, made_prediction
+from tests.rendered import render_lesion, to_bytes
 from webapp.answer.record import COLUMNS
 from webapp.api.question import MAX_PHOTOS
 from webapp.model.predictor import Prediction
@@ -130,6 +131,38 @@ def test_a_photo_that_is_sent_as_a_text_is_told_so_whatever_its_size(
     assert (response.status_code, problem(response)["code"]) == (400, "missing_field")
 
 
+@pytest.mark.parametrize(
+    ("address", "fields"),
+    [
+        (
+            "",
+            {"symptoms": (io.BytesIO(b"true"), "symptoms")},
+        ),  # as requests sends what stands among the files
+        ("", {"box": (io.BytesIO(b"auto"), "box")}),
+        ("", {"symptoms": ["false", "true"]}),
+        ("", {"age": ["20", "80"]}),
+        ("", {"sex": ["male", "bogus"]}),
+        ("?symptoms=true", {}),
+        ("?box=auto", {}),
+        ("", {"photo": ["a second one, as a text"]}),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(
+    make_app: AppMaker, photo: bytes, address: str, fields: dict[str, Any]
+) -> None:
+    """Answered as if it had not been told, a symptom would end in *no signs*."""
+    client = make_app(FixedPredictor(made_prediction(0.01))).test_client()
+    photos = [(io.BytesIO(photo), "a.jpg"), *fields.get("photo", [])]
+    response = client.post(f"/api/v1/predict{address}", data={**fields, "photo": photos})
+    assert (response.status_code, problem(response)["code"]) == (400, "ambiguous_field")
+    assert "Send each field once, as a form field" in problem(response)["detail"]
+
+
+def test_a_language_in_the_address_is_no_field(client: FlaskClient, photo: bytes) -> None:
+    data = {"photo": (io.BytesIO(photo), "a.jpg")}
+    assert client.post("/api/v1/predict?lang=de", data=data).status_code == 200
+
+
 def test_a_long_text_beside_a_photo_is_no_large_photo(client: FlaskClient, photo: bytes) -> None:
     response = send_several(client, photo, changed="x" * 300_000)
     assert (response.status_code, problem(response)["code"]) == (413, "form_too_long")
@@ -204,6 +237,8 @@ def test_a_box_is_cut_out(make_app: AppMaker, photo: bytes) -> None:
         ("50,50,50,60", 422, "box_outside"),
         ("nan,nan,nan,nan", 422, "box_outside"),
         ("0,0,inf,inf", 422, "box_outside"),
+        ("1_0,0,1_00,100", 400, "invalid_box"),
+        ("٣,0,100,100", 400, "invalid_box"),
     ],
 )
 def test_a_wrong_box_is_refused(client: FlaskClient, photo: bytes, box: Any, status: int, code: str) -> None:
@@ -221,16 +256,32 @@ def test_auto_looks_where_the_spot_is_and_says_where_that_was(make_app: AppMaker
     assert 0 <= left < right <= 600 and 0 <= upper < lower <= 450
     assert right - left == pytest.approx(lower - upper) and right - left < 450
     assert predictor.seen[1] == pytest.approx(record["box"]), "the answer is about this part"
-    assert record["cautions"] == ["small_spot"], "nobody has framed it"
+    assert record["cautions"] == ["small_spot"], "it is small in the part that was found"
     both = send_several(client, photo, photo, box=["auto", "0,0,450,450"]).get_json()["records"]
     assert both[0]["box"] == record["box"] and "box" not in both[1]
-    assert both[1]["outcome"] == "no_signs"
+    assert both[1]["cautions"] == ["small_spot"], "a box alone makes no spot large"
 
 
 def test_auto_looks_at_the_middle_where_no_spot_is_found(make_app: AppMaker, photo: bytes) -> None:
     predictor = FixedPredictor(made_prediction(0.01))
     record = send_several(make_app(predictor).test_client(), photo, box="auto").get_json()
     assert record["box"] is None and predictor.seen[1] is None
+
+
+def test_a_strip_is_too_narrow_only_where_its_middle_is_looked_at(make_app: AppMaker) -> None:
+    lesion_map = np.full((24, 24), 0.1, np.float32)
+    lesion_map[4:14, 4:8] = 0.9
+    found = dataclasses.replace(made_prediction(0.01), lesion_map=lesion_map)
+    strip = to_bytes(render_lesion(1, 1000, 200), "JPEG")
+    for prediction, box, reasons in (
+        (found, "", ["too_narrow"]),
+        (found, "0,0,160,160", []),
+        (found, "0,0,900,160", ["too_narrow"]),  # which the network would see squashed
+        (found, "auto", []),
+        (made_prediction(0.01), "auto", ["too_narrow"]),  # nothing was found
+    ):
+        client = make_app(FixedPredictor(prediction)).test_client()
+        assert send_several(client, strip, box=box).get_json()["reasons"] == reasons, box
 
 
 @pytest.mark.parametrize("field", ["changed", "symptoms", "different"])
@@ -265,6 +316,8 @@ KEY, OTHER_KEY = "the-key-of-one-program", "the-key-of-another-one"
         (f"Bearer {KEY},{OTHER_KEY}", 401),
         (f"Basic {KEY}", 401),
         ("Bearer \xff", 401),
+        ("Basic \xff", 401),
+        ("Digest \xff=\xff", 401),
     ],
 )
 def test_where_there_are_keys_one_is_asked_for(
@@ -291,6 +344,23 @@ def test_no_origin_is_let_in_by_default(client: FlaskClient, photo: bytes) -> No
         headers={"Origin": "https://example.org"},
     )
     assert not [name for name, _ in response.headers if name.startswith("Access-Control")]
+
+
+def test_scripts_of_allowed_origins_can_read_when_to_come_back(make_app: AppMaker, photo: bytes) -> None:
+    client = make_app(
+        cors_origins=("https://example.org",), ratelimit_enabled=True, ratelimit="1 per hour"
+    ).test_client()
+    responses = [
+        client.post(
+            "/api/v1/predict",
+            data={"photo": (io.BytesIO(photo), "a.jpg")},
+            headers={"Origin": "https://example.org"},
+        )
+        for _ in range(2)
+    ]
+    assert [response.status_code for response in responses] == [200, 429]
+    assert problem(responses[1])["code"] == "too_many_requests" and "Retry-After" in responses[1].headers
+    assert "Retry-After" in responses[1].headers["Access-Control-Expose-Headers"]
 
 
 def test_the_origins_in_the_settings_are_let_in(make_app: AppMaker, photo: bytes) -> None:
