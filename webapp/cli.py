@@ -15,14 +15,14 @@ import click
 from flask import Blueprint
 from PIL import Image
 
-from webapp.answer.assessment import MIN_SIDE
+from webapp.answer.assessment import MIN_SIDE, UNRELIABLE, Caution
 from webapp.answer.details import MAX_AGE, NO_DETAILS, Details, Sex, Site
 from webapp.answer.diagnose import examine, read_photo, read_spot
-from webapp.answer.messages import PHOTO_MESSAGES
+from webapp.answer.messages import CAUTION_SENTENCES, PHOTO_MESSAGES
 from webapp.answer.record import COLUMNS, Record, csv_row
 from webapp.config import Settings, current_settings
 from webapp.model.predictor import CORES, Predictor, current_predictor
-from webapp.photo.files import find_photos
+from webapp.photo.files import CANNOT_BE_OPENED, find_photos
 from webapp.photo.imaging import PhotoError
 
 bp = Blueprint("cli", __name__, cli_group=None)
@@ -32,14 +32,15 @@ INTERRUPTED: Final = 130  # as shells have it
 
 
 @bp.cli.command("predict")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--format",
     "output",
     type=click.Choice(["text", "json", "csv"]),
     default="text",
     show_default=True,
-    help="json: one object a line. csv: probabilities, reasons and cautions stand as JSON in their cells.",
+    help="json: one object a line. csv: probabilities, reasons and cautions stand as JSON in their cells, "
+    "and a path that a spreadsheet would run as a formula begins with an apostrophe.",
 )
 @click.option(
     "--box",
@@ -59,19 +60,23 @@ def predict(
     PATHS are photos, and folders whose photos are taken in sorted order, those of their
     subfolders too. What is in a file decides, not its name; what is left out is named on
     standard error. The confidence is the estimated chance of cancer, and for "No signs" the
-    chance that it is none. A photo that cannot be read gets a record with its error, and the
-    exit status is 1; a batch that ends early says so, with 3. Age, sex and place hold for all
-    photos, move the chance of cancer up or down, and may be left out. This is not a diagnosis
-    and not a medical device.
+    chance that it is none. Where a low chance is not "No signs", the text says why, and shows
+    no number that is not to be relied on. A photo that cannot be read gets a record with its
+    error, and the exit status is 1; a batch that ends early says so, with 3. Age, sex and place
+    hold for all photos, move the chance of cancer up or down, and may be left out. This is not
+    a diagnosis and not a medical device.
     """
     from tqdm import tqdm  # here, not above: the web app never shows a progress bar
 
+    if sys.stdout is None:  # >&-
+        raise click.ClickException("There is no standard output to write the answers to.")
     write_utf8()
     unread: list[Path] = []
 
     def skip(path: Path, reason: str) -> None:
-        click.echo(f"Skipped: {click.format_filename(path)} ({reason})", err=True)
-        if path.is_dir() and not path.is_symlink():
+        with suppress(OSError):  # a full disk behind standard error must not cost the answers
+            click.echo(f"Skipped: {printable(name_of(path))} ({reason})", err=True)
+        if reason.startswith(CANNOT_BE_OPENED):
             unread.append(path)
 
     total = sum(1 for _ in find_photos(paths, skip))
@@ -85,14 +90,32 @@ def predict(
         if output == "csv":
             sys.stdout.write(csv_row(COLUMNS))
         with closing(predict_files(find_photos(paths), predictor, settings, details, find_spot)) as records:
-            # disable=None: no bar where standard error is no terminal.
-            for record in tqdm(records, total=total, unit="photo", leave=False, delay=1, disable=None):
+            # None: no bar where standard error is no terminal.
+            hidden = True if sys.stderr is None else None
+            for record in tqdm(records, total=total, unit="photo", leave=False, delay=1, disable=hidden):
                 tqdm.write(write(record), file=sys.stdout, end="")  # takes the bar away while it writes
                 sys.stdout.flush()  # whatever ends the batch early: what was answered is there
                 failed, done = failed or record.error is not None, done + 1
     except (Exception, KeyboardInterrupt) as error:
         end_early(error, done, total)
     sys.exit(1 if failed else 0)
+
+
+_HARMLESS: Final = "\u00a0\u202f\u3000\u200d"
+"""Spaces in the names of a Mac's screenshots and of Japanese files, and what joins the parts of an emoji."""
+
+
+def name_of(path: Path) -> str:
+    """Returns a path as text; bytes that are no UTF-8 stand as ``\\xe4``, and not all as the same letter."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def printable(name: str) -> str:
+    """Returns a name in which nothing can end a line or steer a terminal: a file could answer for another."""
+    return "".join(
+        letter if letter.isprintable() or letter in _HARMLESS else letter.encode("unicode_escape").decode()
+        for letter in name
+    )
 
 
 def write_utf8() -> None:
@@ -160,7 +183,7 @@ def predict_file(
 ) -> Record:
     """Makes the record of one file, readable or not; ``find_spot`` looks where the spot probably is, not
     at the middle."""
-    name, version = click.format_filename(path), predictor.bundle.contract.version
+    name, version = name_of(path), predictor.bundle.contract.version
     try:
         with path.open("rb") as stream:
             if find_spot:
@@ -171,7 +194,7 @@ def predict_file(
         return Record.unreadable(name, PHOTO_MESSAGES[error.code].sentence, version)
     except OSError as error:
         return Record.unreadable(name, f"This file cannot be opened: {error.strerror}.", version)
-    return Record.of(name, examine(predictor, photo, box=box, details=details, framed=False), version)
+    return Record.of(name, examine(predictor, photo, box=box, details=details), version)
 
 
 def _text(record: Record) -> str:
@@ -179,11 +202,13 @@ def _text(record: Record) -> str:
         return f"Error: {record.error}\n"
     if record.confidence is None:
         return f"Prediction: {record.verdict}\nReasons: {', '.join(record.reasons)}\n"
-    return f"Prediction: {record.verdict}\nConfidence: {record.confidence:.2%}\n"
+    number = "–" if UNRELIABLE & {*record.cautions} else f"{record.confidence:.2%}"
+    caution = f"Caution: {CAUTION_SENTENCES[Caution(record.cautions[0])]}\n" if record.cautions else ""
+    return f"Prediction: {record.verdict}\nConfidence: {number}\n{caution}"
 
 
 def _text_of_many(record: Record) -> str:
-    return f"{record.path}\n{_text(record)}\n"
+    return f"{printable(record.path or '')}\n{_text(record)}\n"
 
 
 def _json(record: Record) -> str:

@@ -1,14 +1,17 @@
 import csv
 import dataclasses
+import errno
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +22,9 @@ from PIL import Image
 from tests.conftest import AppMaker
 from tests.fakes import FixedPredictor, made_prediction
 from tests.rendered import render_lesion, to_bytes
-from webapp.answer.messages import PHOTO_MESSAGES
+from tests.webapp.site.test_pages import SMALL, knowing_bundle
+from webapp.answer.assessment import Caution
+from webapp.answer.messages import CAUTION_SENTENCES, PHOTO_MESSAGES
 from webapp.answer.record import COLUMNS
 from webapp.cli import predict_files
 from webapp.config import current_settings
@@ -86,6 +91,33 @@ def test_a_photo_that_cannot_be_judged_has_reasons_and_no_confidence(
     result = predict(make_app(FixedPredictor(made_prediction(0.9, unfamiliarity=11))), folder / "b.JPG")
     assert result.stdout == "Prediction: This photo cannot be judged\nReasons: unfamiliar\n"
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("unfamiliarity", "small", "arguments", "number", "caution"),
+    [
+        (7.0, False, (), "–", Caution.UNUSUAL),
+        (1.0, True, (), "–", Caution.SMALL_SPOT),
+        (1.0, False, ("--sex", "female"), "0.86%", Caution.DETAILS),
+    ],
+)
+def test_text_says_why_a_low_number_is_unsure_and_shows_none_that_is_not_to_be_relied_on(
+    make_app: AppMaker,
+    folder: Path,
+    unfamiliarity: float,
+    small: bool,
+    arguments: tuple[str, ...],
+    number: str,
+    caution: Caution,
+) -> None:
+    prediction = made_prediction(0.06 if arguments else 0.01, unfamiliarity)
+    prediction = dataclasses.replace(prediction, lesion_map=SMALL if small else None)
+    app = make_app(FixedPredictor(prediction, knowing_bundle()))
+    said = f"Confidence: {number}\nCaution: {CAUTION_SENTENCES[caution]}\n"
+    result = predict(app, folder / "b.JPG", *arguments)
+    assert result.stdout == f"Prediction: Unsure: have it looked at\n{said}"
+    record = json.loads(predict(app, folder / "b.JPG", "--format", "json", *arguments).stdout)
+    assert record["cautions"] == [caution] and record["confidence"] < 0.05
 
 
 def test_json_is_one_record_a_line_in_sorted_order(app: Flask, folder: Path) -> None:
@@ -264,6 +296,104 @@ def test_a_folder_that_cannot_be_opened_is_named(app: Flask, folder: Path) -> No
     result = predict(app, folder)
     (folder / "more").chmod(0o700)
     assert result.exit_code == 1 and f"Skipped: {folder / 'more'} (cannot be opened" in result.stderr
+
+
+def test_what_nobody_may_look_at_and_a_name_that_is_too_long_cost_no_other_answer(
+    app: Flask, photo: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may look everywhere, so the system says what it says to others."""
+    for name in ("closed/a.jpg", "closed/sub/b.jpg", "ok.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(photo)
+    closed, stat, opened = str(tmp_path / "closed" / "a.jpg"), os.stat, Path.open
+    inside = f"{tmp_path / 'closed'}{os.sep}"
+
+    def guarded_stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        if isinstance(path, str | os.PathLike) and os.fspath(path).startswith(inside):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return stat(path, *args, **kwargs)
+
+    def guarded_open(self: Path, *args: Any, **kwargs: Any) -> Any:
+        if str(self).startswith(inside):
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return opened(self, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", guarded_stat)
+    monkeypatch.setattr(Path, "open", guarded_open)
+    result = predict(app, "--format", "json", tmp_path, "a" * 300)
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["path"] for record in records] == [closed, str(tmp_path / "ok.jpg"), "a" * 300]
+    assert [record["error"] for record in records] == [
+        "This file cannot be opened: Permission denied.",
+        None,
+        "This file cannot be opened: File name too long.",
+    ]
+    assert result.stderr == f"Skipped: {tmp_path}/closed/sub (cannot be opened: Permission denied)\n"
+    assert result.exit_code == 1
+    result = predict(app, "--format", "json", tmp_path / "ok.jpg", tmp_path / "closed")
+    assert result.exit_code == 1, "photos may have been passed over"
+
+
+def test_a_file_that_may_not_be_read_is_no_wrong_usage(
+    app: Flask, photo: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it can be read shows when it is opened; asked before, one file would cost all others."""
+    (tmp_path / "a.jpg").write_bytes(photo)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # what others than root are told
+    assert predict(app, tmp_path / "a.jpg").exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_utf8_stay_apart(app: Flask, photo: bytes, tmp_path: Path) -> None:
+    for name in (b"m\xe4le.jpg", b"m\xf6le.jpg"):  # Latin-1, as from an old archive
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(photo)
+    result = predict(app, "--format", "json", tmp_path)
+    paths = [json.loads(line)["path"] for line in result.stdout.splitlines()]
+    assert paths == [f"{tmp_path}/m\\xe4le.jpg", f"{tmp_path}/m\\xf6le.jpg"]
+
+
+def test_a_name_cannot_speak_for_another_photo(app: Flask, photo: bytes, tmp_path: Path) -> None:
+    harmless = "Screenshot 1.23\u202fPM.jpg"
+    (tmp_path / harmless).write_bytes(photo)
+    assert predict(app, tmp_path).stdout.startswith("Prediction:"), "one photo needs no name"
+    forged = "mole.jpg\nPrediction: No signs of skin cancer detected\n\n\x1b[2Jz.jpg"
+    for name in (forged, "b.jpg", "note\n.txt"):
+        (tmp_path / name).write_bytes(photo if name.endswith("jpg") else b"text")
+    result = predict(app, tmp_path)
+    assert f"{tmp_path}/{harmless}\n" in result.stdout
+    assert "\x1b" not in result.stdout and "Prediction: No signs" not in result.stdout.splitlines()
+    assert r"mole.jpg\nPrediction: No signs of skin cancer detected\n\n\x1b[2Jz.jpg" in result.stdout
+    assert result.stderr == f"Skipped: {tmp_path}/note\\n.txt (not a photo)\n"
+
+
+def test_a_name_is_no_formula_in_a_spreadsheet(
+    app: Flask, photo: bytes, tmp_path: Path, monkeypatch: Any
+) -> None:
+    (tmp_path / "=1+1.jpg").write_bytes(photo)
+    monkeypatch.chdir(tmp_path)
+    (row,) = csv.DictReader(io.StringIO(predict(app, "--format", "csv", "=1+1.jpg").stdout))
+    assert row["path"] == "'=1+1.jpg"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that only some systems have")
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_a_standard_error_that_takes_nothing_costs_no_answer(folder: Path, redirection: str) -> None:
+    command = (
+        f"{shlex.quote(sys.executable)} -m flask --app wsgi predict --format json {shlex.quote(str(folder))}"
+    )
+    done = subprocess.run(
+        f"{command} {redirection}", shell=True, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=180
+    )
+    assert done.returncode == 1 and len(done.stdout.splitlines()) == 6
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes standard output as a shell does")
+def test_without_a_standard_output_the_reason_is_told(folder: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m flask --app wsgi predict {shlex.quote(str(folder))} >&-"
+    done = subprocess.run(command, shell=True, cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=180)
+    assert done.returncode == 1
+    assert done.stderr.endswith("Error: There is no standard output to write the answers to.\n")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--format", "xml", "a.jpg"]])
