@@ -1,5 +1,6 @@
 """Two instances behind nginx, with the configuration that the compose file uses."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,11 +23,22 @@ from tests.rendered import render_lesion_jpeg
 ROOT = Path(__file__).parents[1]
 
 
+def compose_setting(name: str) -> str:
+    """Returns what the compose file sets, so that both of its files are tried together."""
+    found = re.search(rf'^ +{name}: "(.*)"$', (ROOT / "compose.yaml").read_text(), re.MULTILINE)
+    assert found, name
+    return found[1]
+
+
 @pytest.fixture(scope="module")
 def instances(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     folder = tmp_path_factory.mktemp("instances")
     command = [str(Path(sys.executable).parent / "gunicorn"), "wsgi:app"]
-    environ = {"SECRET_KEY": "the same in both instances", "FLASK_RATELIMIT_ENABLED": "false"}
+    environ = {
+        "SECRET_KEY": "the same in both instances",
+        "FLASK_RATELIMIT_ENABLED": "false",
+        "FLASK_PROXY_HOPS": compose_setting("FLASK_PROXY_HOPS"),
+    }
     with ExitStack() as stack:
         servers = [
             stack.enter_context(serving(command, ROOT, folder / f"log-{number}", environ))

@@ -29,9 +29,11 @@ def create_app(settings: "Settings | None" = None, predictor: "Predictor | None"
     from webapp.model.predictor import open_predictor
     from webapp.server import health, metrics, rate_limits, request_log, security, waiting_room
     from webapp.site import errors, fixed_parts, languages, views
+    from webapp.site.environment import PlainEnvironment
 
     settings = settings or Settings.from_environ()
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app.jinja_environment = PlainEnvironment
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a record's fields have an order
     app.extensions["settings"] = settings
     app.extensions["predictor"] = predictor or open_predictor(settings)

@@ -29,18 +29,26 @@ class LongForm(PhotoError):
 
 
 class _Remembering:
-    """Hands a stream on, and remembers how the latest part of the form began."""
+    """Hands a stream on, and remembers how the latest part of the form began.
+
+    A piece ends before a line that may be a boundary: Werkzeug looks for it in such a piece with a regular
+    expression, which took .4 ms for a photo of 100 kB.
+    """
 
     def __init__(self, stream: IO[bytes], boundary: bytes) -> None:
         self._stream, self._boundary, self._end = stream, boundary, b""
+        self._line, self._rest = b"\r\n" + boundary.removesuffix(b"\r\n"), b""
         self.part, self.exceeded = b"", False
 
     def read(self, size: int = -1) -> bytes:
         try:
-            data = self._stream.read(size)
+            data = self._rest or self._stream.read(size)
         except RequestEntityTooLarge:
             self.exceeded = True
             raise
+        cut = data.find(self._line)
+        cut = cut if cut > 0 else len(data)
+        data, self._rest = data[:cut], data[cut:]
         seen = self._end + data  # a boundary may begin in one piece and end in the next
         start = seen.rfind(self._boundary)
         if start >= 0:

@@ -62,6 +62,8 @@ def client_network() -> str:
     sent = request.remote_addr or ""
     if sent.count(":") == 1:  # some proxies add the port
         sent = sent.partition(":")[0]
+    elif sent.startswith("["):
+        sent = sent[1:].partition("]")[0]
     try:
         address = ip_address(sent)
     except ValueError:

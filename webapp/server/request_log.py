@@ -59,7 +59,10 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def note(**fields: Any) -> None:
-    """Adds fields to the line of the current request; outside of one (command line) it does nothing."""
+    """Adds fields to the line of the current request; outside of one (command line) it does nothing.
+
+    Of several photos the line keeps what was noted last; whoever listens to ``noted`` hears of each.
+    """
     if has_request_context():
         g.setdefault("noted", {}).update(fields)
         noted.send(current_app._get_current_object(), **fields)  # type: ignore[attr-defined]

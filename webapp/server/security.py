@@ -81,9 +81,10 @@ def init_app(app: Flask, settings: Settings) -> None:
     if hops := settings.trusted_hops:
         # Not x_host: Heroku's router hands a forged X-Forwarded-Host on.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
-        app.before_request(require_https)
     if settings.trusted_hosts:
         app.before_request(require_trusted_host)
+    if settings.trusted_hops:  # after the host is known to be ours, whose name the new address bears
+        app.before_request(require_https)
     app.after_request(set_headers)
 
 
@@ -134,7 +135,7 @@ def _temporary_key() -> str:
 
 def require_https() -> ResponseReturnValue | None:
     """Sends whoever came to the proxy over http to https; any other header, and none, is left alone."""
-    if isinstance(request.routing_exception, BadHost):
+    if isinstance(request.routing_exception, BadHost) or not _has_trusted_host():
         return None  # there is nowhere to send them
     # The last one is the proxy's; whatever else it says must not become the scheme of an address.
     if request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip() == "http":
@@ -146,8 +147,13 @@ def require_trusted_host() -> None:
     """Refuses a forged Host header. Health checks and Prometheus often come to the bare address."""
     if request.blueprint in ("health", "metrics"):
         return
-    if not _is_trusted(request.host, current_settings().trusted_hosts):
+    if not _has_trusted_host():
         abort(HTTPStatus.BAD_REQUEST)
+
+
+def _has_trusted_host() -> bool:
+    trusted = current_settings().trusted_hosts
+    return not trusted or _is_trusted(request.host.lower(), trusted)
 
 
 def _is_trusted(host: str, trusted: tuple[str, ...]) -> bool:

@@ -140,7 +140,10 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         except OSError:  # no file is left for it; gunicorn's loop would end with the worker
             full = True
         if full and self.arrivals:
-            self.drop(next(iter(self.arrivals)))
+            oldest, arrival = next(iter(self.arrivals.items()))
+            if arrival.data:
+                _log.warning("cut off", extra={"fields": {"status": None}})
+            self.drop(oldest)
 
     def on_data(self, conn: Any, sock: socket.socket) -> None:
         """Takes what a connection has sent."""
@@ -183,7 +186,7 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
                 arrival.walk_chunks()
             except MalformedChunks:
                 return self.refuse(conn, HTTPStatus.BAD_REQUEST)
-        too_long = arrival.length is not None and arrival.length > DISCARD_LIMIT
+        too_long = arrival.length is not None and arrival.length > max(DISCARD_LIMIT, self.body_limit)
         endless = arrival.length is None and arrival.received > self.body_limit
         if arrival.is_complete() or too_long or endless:
             self.deliver(conn, arrival)
@@ -286,6 +289,7 @@ class CollectingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         came, later = bytes(self.arrivals[conn].data[:HEAD_LIMIT]), {}
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             later["Retry_After"] = f"{random.choice(RETRY_AFTER)}"
+        _log.warning("cut off", extra={"fields": {"status": int(status)}})
         try:
             conn.sock.send(refusal(self.wsgi, status, came, **later))
         except OSError:

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.serving import process_tree
 from tests.conftest import AppMaker, multipart
 from tests.serving import ROOT, Server, serving, wait_until_ready
+from tests.webapp.site.test_views import token
 
 NAME = "skin_cancer_detector_"
 API = "/api/v1/predict"
@@ -63,11 +64,23 @@ def test_answers_are_counted_and_each_stage_is_timed(make_app: AppMaker, photo: 
     assert 30e6 < found["memory_bytes",] < 8e9
 
 
-def test_each_photo_of_a_request_is_counted(make_app: AppMaker, photo: bytes) -> None:
+@pytest.mark.parametrize("path", [API, "/several"])
+def test_each_photo_of_a_request_is_counted(make_app: AppMaker, photo: bytes, path: str) -> None:
     client = make_app(metrics=True).test_client()
-    photos = [(io.BytesIO(photo), f"{number}.jpg") for number in range(3)]
-    assert client.post(API, data={"photo": photos}).status_code == 200
-    assert scraped(client)["answers_total", "signs"] == 3
+    sent = [b"no photo", photo, photo[:2000], photo, b"no photo", photo, b""]
+    photos = [(io.BytesIO(content), f"{number}.jpg") for number, content in enumerate(sent)]
+    assert client.post(path, data={"photo": photos, "csrf_token": token(client)}).status_code == 200
+    found = scraped(client)
+    assert found["answers_total", "signs"] == found["photos_total", "JPEG", path] == 3
+    refused = {key[1]: count for key, count in found.items() if key[0] == "refused_photos_total"}
+    assert refused == {"unsupported_format": 2, "damaged": 1, "empty": 1}
+
+
+@pytest.mark.parametrize(("path", "code"), [(API, "missing_field"), ("/several", "missing")])
+def test_a_request_without_a_photo_is_counted_once(make_app: AppMaker, path: str, code: str) -> None:
+    client = make_app(metrics=True).test_client()
+    assert client.post(path, data={"csrf_token": token(client)}).status_code == 400
+    assert scraped(client)["refused_photos_total", code] == 1
 
 
 def test_nothing_of_a_person_is_told(make_app: AppMaker, photo: bytes) -> None:

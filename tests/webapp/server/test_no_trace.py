@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.conftest import multipart
 from tests.rendered import render_lesion
+from tests.webapp.site.test_views import token
 
 SECRET = "Mrs Example, 12 Hidden Lane"
 GPS = 0x8825
@@ -131,6 +132,19 @@ def test_a_refused_photo_is_logged_with_its_reason(
     client.post("/api/v1/predict", data=body, content_type=content_type)
     line = json.loads(capsys.readouterr().err)
     assert (line["status"], line["error"]) == (400, "empty")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/predict", "/several"])
+def test_of_several_refused_photos_the_log_has_one_line_with_the_last_reason(
+    client: FlaskClient, photo: bytes, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = [(io.BytesIO(content), "hidden.jpg") for content in (b"no photo", photo, b"")]
+    data = {"photo": sent, "csrf_token": token(client)}
+    capsys.readouterr()
+    client.post(path, data=data)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["status"], line["format"], line["outcome"]) == (200, "JPEG", "signs")
+    assert line["error"] == "empty"
 
 
 def test_what_a_stranger_types_into_an_address_is_not_logged(

@@ -115,6 +115,12 @@ def test_ipv4_counts_each_address_however_it_is_written(limited: MakeLimited, ph
     assert [send(client, photo, address) for address in addresses] == [200, 200, 429, 200, 200]
 
 
+def test_an_ipv6_address_with_a_port_is_that_address(limited: MakeLimited, photo: bytes) -> None:
+    client = limited()
+    addresses = ("[2001:db8:0:1::1]:555", "2001:db8:0:1::2", "[2001:db8:0:1::3]:556", "[2001:db8:0:2::1]:555")
+    assert [send(client, photo, address) for address in addresses] == [200, 200, 429, 200]
+
+
 def test_a_forged_address_does_not_help(limited: MakeLimited, photo: bytes) -> None:
     client = limited()
     statuses = [send(client, photo, **{"X-Forwarded-For": f"198.51.100.{number}"}) for number in range(3)]

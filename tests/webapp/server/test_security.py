@@ -126,15 +126,88 @@ def test_the_proxys_own_word_on_the_scheme_is_the_last(make_app: AppMaker) -> No
     assert (response.status_code, response.headers["Location"]) == (308, "https://localhost/")
 
 
-def test_a_forged_host_header_changes_no_address(make_app: AppMaker) -> None:
-    client = make_app(dyno="web.1").test_client()
-    response = client.get("/", headers={**HTTPS, "X-Forwarded-Host": "evil.example", "Host": "evil.example"})
-    assert "evil.example" not in response.text
+ABSOLUTE = ["/api", "/api/v1/openapi.json", "/spots", "/spots/compare", "the answer"]
+"""Pages that print addresses with the host's name."""
+FORGED = {
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Server": "evil.example",
+    "X-Forwarded-Port": "6666",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Original-Host": "evil.example",
+    "X-Host": "evil.example",
+    "X-Original-URL": "https://evil.example/",
+    "Forwarded": "host=evil.example;proto=https",
+}
+
+
+def text_of(client: FlaskClient, path: str, photo: bytes, headers: dict[str, str], base_url: str) -> str:
+    """Returns a page, or the one with the answer for a photo."""
+    sent: dict[str, Any] = {"headers": headers, "base_url": base_url}
+    if path != "the answer":
+        response = client.get(path, **sent)
+    else:
+        token = csrf_token(client.get("/", **sent).text)
+        data = {"photo": (io.BytesIO(photo), "spot.jpg"), "csrf_token": token}
+        sent["headers"] = {**headers, "Sec-Fetch-Site": "same-origin"}
+        response = client.post("/", data=data, **sent)
+    assert response.status_code == 200
+    return response.text
+
+
+@pytest.mark.parametrize("path", ABSOLUTE)
+@pytest.mark.parametrize(
+    "settings", [{}, {"dyno": "web.1"}, {"proxy_hops": 2}, {"dyno": "web.1", "trusted_hosts": (".example",)}]
+)
+def test_forged_headers_change_no_address(
+    make_app: AppMaker, photo: bytes, path: str, settings: dict[str, Any]
+) -> None:
+    client = make_app(**settings).test_client()
+    page = text_of(client, path, photo, HTTPS | FORGED, "https://spots.example")
+    assert "https://spots.example" in page
+    assert not [forged for forged in ("evil", ":6666") if forged in page]
+
+
+@pytest.mark.parametrize("path", ABSOLUTE)
+def test_a_host_that_one_visitor_made_up_is_in_nobody_elses_page(
+    make_app: AppMaker, photo: bytes, path: str
+) -> None:
+    app = make_app(dyno="web.1")
+    assert "evil.example" in text_of(app.test_client(), path, photo, HTTPS, "https://evil.example")
+    assert "evil.example" not in text_of(app.test_client(), path, photo, HTTPS, "https://spots.example")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "https, http", ""])
+@pytest.mark.parametrize("path", ["/", "/api", "/api/v1/openapi.json", "/spots", "/static/app.css"])
+def test_a_forged_host_is_refused_before_it_is_sent_anywhere(
+    make_app: AppMaker, path: str, scheme: str
+) -> None:
+    client = make_app(dyno="web.1", trusted_hosts=("spots.example",)).test_client()
+    headers = {**FORGED, "X-Forwarded-Proto": scheme}
+    response = client.get(path, headers=headers, base_url="http://evil.example")
+    assert response.status_code == 400
+    assert "evil" not in response.text and "evil" not in str(response.headers)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_a_health_check_of_the_bare_address_is_answered_where_it_asked(make_app: AppMaker, path: str) -> None:
+    client = make_app(dyno="web.1", trusted_hosts=("spots.example",), metrics=True).test_client()
+    http = {"X-Forwarded-Proto": "http"}
+    response = client.get(path, headers=http, base_url="http://10.0.0.1")
+    assert response.status_code != 308 and "Location" not in response.headers
+    response = client.get(path, headers=http, base_url="http://spots.example")
+    assert (response.status_code, response.headers["Location"]) == (308, f"https://spots.example{path}")
 
 
 @pytest.mark.parametrize(
     ("host", "status"),
-    [("spots.example", 200), ("www.spots.example", 400), ("a.skin.example", 200), ("evil.example", 400)],
+    [
+        ("spots.example", 200),
+        ("SPOTS.example", 200),
+        ("www.spots.example", 400),
+        ("a.skin.example", 200),
+        ("A.Skin.Example", 200),
+        ("evil.example", 400),
+    ],
 )
 def test_only_trusted_hosts_are_answered(make_app: AppMaker, host: str, status: int) -> None:
     client = make_app(trusted_hosts=("spots.example", ".skin.example")).test_client()
@@ -152,7 +225,15 @@ def test_an_ipv6_address_can_be_trusted(make_app: AppMaker, host: str, status: i
 
 
 @pytest.mark.parametrize("host", ["", "a b", "[::1", "x" * 5000, "a@b", "\u00e9.example"])
-@pytest.mark.parametrize("settings", [{}, {"trusted_hosts": ("spots.example",)}, {"dyno": "web.1"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"trusted_hosts": ("spots.example",)},
+        {"dyno": "web.1"},
+        {"dyno": "web.1", "trusted_hosts": ("spots.example",)},
+    ],
+)
 def test_an_odd_host_header_breaks_nothing(make_app: AppMaker, host: str, settings: dict[str, Any]) -> None:
     app = make_app(**settings)
     app.testing = False
