@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from tests.rendered import render_lesion_jpeg
 
 pytestmark = pytest.mark.browser
 
-TODAY = date.today()
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SEED = """async ([spots, jpeg]) => {
   const { merge } = await import("/static/js/spots/store.js");
   const bytes = Uint8Array.from(atob(jpeg), (letter) => letter.charCodeAt(0)).buffer;
@@ -43,6 +43,11 @@ FIRST_VERSION = """
 import { STEPS as ALL } from "./migrations.js?all";
 export const STEPS = ALL.slice(0, 1);
 """
+WITHOUT = """async (field) => {
+  const db = await globalThis.idb.openDB("spots");
+  for (const { [field]: _gone, ...spot } of await db.getAll("spots")) await db.put("spots", spot);
+  db.close();
+}"""
 AS_BEFORE = """async () => {
   const db = await globalThis.idb.openDB("spots", 1);
   for (const { advised, ...spot } of await db.getAll("spots")) await db.put("spots", spot);
@@ -58,7 +63,7 @@ export const STEPS = [...BEFORE, async (db, transaction) => {
 
 
 def day(days: int) -> str:
-    return (TODAY + timedelta(days)).isoformat()
+    return (NOON + timedelta(days)).date().isoformat()
 
 
 def kept(days: int, outcome: str, due: int | None = None, **fields: Any) -> dict[str, Any]:
@@ -68,6 +73,7 @@ def kept(days: int, outcome: str, due: int | None = None, **fields: Any) -> dict
         "time": f"{day(days)}T10:00:00Z",
         "due": None if due is None else day(due),
         "again": again,
+        "replaceable": False,
         "outcome": outcome,
         "verdict": "Made",
         "confidence": 0.8731,
@@ -106,6 +112,31 @@ def seed(page: Page, site: Site, *spots: dict[str, Any], path: str = "/spots") -
 
 def card(page: Page, name: str) -> Locator:
     return page.locator(".spot").filter(has=page.get_by_role("heading", name=name, exact=True))
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app's clock begins each test at noon of the tests' own day, so that none runs over midnight."""
+    ahead = NOON - datetime.now(UTC)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return datetime.now(tz) + ahead
+
+    monkeypatch.setattr("webapp.site.result.datetime", Clock)
+
+
+@pytest.fixture
+def open_page(open_page: PageOpener) -> PageOpener:
+    """Opens a page as everywhere, on a device whose clock stands at that noon."""
+
+    def opened(*args: Any, **options: Any) -> Page:
+        page = open_page(*args, timezone_id="UTC", **options)
+        page.clock.set_fixed_time(NOON)
+        return page
+
+    return opened
 
 
 def answer(page: Page, site: Site, photo: bytes, malignancy: float, fragment: str = "") -> None:
@@ -275,6 +306,103 @@ def test_a_tick_meets_the_visit_and_a_later_warning_sets_a_new_date(
     expect(due).to_have_attribute("datetime", day(15))
 
 
+@pytest.mark.parametrize("ahead", [-2, 2], ids=["behind", "ahead"])
+def test_a_wrong_clock_lets_no_tick_cover_a_later_warning(
+    open_page: PageOpener, site: Site, ahead: int
+) -> None:
+    page = open_page()
+    page.clock.set_fixed_time(f"{day(ahead)}T12:00:00Z")
+    first = a_spot("Heel", kept(-1, "unsure", 27))
+    seed(page, site, first)
+    page.get_by_label("A doctor has looked at it").check()
+    expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
+    ticked = page.locator("[data-fill=ticked]")
+    expect(ticked).to_have_attribute("datetime", re.compile(f"^{day(max(ahead, -1))}T"))
+
+    seed(page, site, a_spot("Heel", *first["photos"], kept(1, "signs", 15)))
+    due = page.locator(".standing time").first
+    expect(due).to_have_attribute("datetime", day(15))
+    expect(page.get_by_text("Seen by a doctor.")).to_have_count(0)
+    page.get_by_label("A doctor has looked at it").check()
+    expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
+    (stored,) = page.evaluate(STORED)
+    assert stored["seen"] == [photo["time"] for photo in stored["photos"]]
+    page.goto(f"{site.url}/spots/compare#{first['id']}")
+    expect(page.locator(".history-event")).to_have_count(2)
+    page.get_by_label("A doctor has looked at it").uncheck()
+    expect(due).to_have_attribute("datetime", day(15))
+    expect(page.locator(".history-event")).to_have_count(1)
+    (stored,) = page.evaluate(STORED)
+    assert stored["seen"] == list(stored["ticked"]) == [first["photos"][0]["time"]], "nothing of it stays"
+
+
+def test_a_tick_of_an_earlier_version_still_counts(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    spot = a_spot("Heel", kept(-9, "signs", 5), kept(-3, "no_signs"), seen=[f"{day(-8)}T11:00:00.123Z"])
+    seed(page, site, spot)
+    page.evaluate(WITHOUT, "ticked")
+    page.reload()
+    expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
+    expect(page.locator("[data-fill=ticked]")).to_have_attribute("datetime", f"{day(-8)}T11:00:00.123Z")
+    page.goto(f"{site.url}/spots/compare#{spot['id']}")
+    event = page.locator(".history > li").filter(has=page.locator(".history-event"))
+    expect(event.locator("time")).to_have_attribute("datetime", f"{day(-8)}T11:00:00.123Z")
+    page.get_by_label("A doctor has looked at it").uncheck()
+    expect(page.locator(".standing time").first).to_have_attribute("datetime", day(5))
+    page.get_by_label("A doctor has looked at it").check()
+    expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
+    (stored,) = page.evaluate(STORED)
+    assert stored["seen"] == list(stored["ticked"]) == [spot["photos"][1]["time"]]
+
+
+def test_a_small_spots_visit_counts_until_a_larger_photo_is_judged(open_page: PageOpener, site: Site) -> None:
+    """Which is what the answer said: send it again, larger, or see a doctor."""
+    page = open_page()
+    small, smaller = (kept(days, "unsure", days + 28, replaceable=True) for days in (-9, -5))
+    watched = kept(-2, "no_signs")
+    waiting = a_spot("Waiting", small, smaller)
+    larger = a_spot("Larger", small, watched)
+    still = a_spot("Still unsure", small, kept(-2, "unsure", 26))
+    worse = a_spot("Worse", small, kept(-2, "signs", 25))
+    warned = a_spot("Warned before", kept(-20, "signs", -6), small, watched)
+    seed(page, site, waiting, larger, still, worse, warned)
+    for name, due in (("Waiting", 19), ("Still unsure", 19), ("Worse", 19), ("Warned before", -6)):
+        expect(card(page, name).locator(".standing time").first).to_have_attribute("datetime", day(due))
+    again = "Or send the spot again, larger: in the photo it was small."
+    expect(card(page, "Waiting").get_by_text(again)).to_be_visible()
+    expect(card(page, "Waiting").get_by_text("A later photo does not cancel a visit.")).to_be_hidden()
+    expect(card(page, "Warned before").get_by_text("A later photo does not cancel a visit.")).to_be_visible()
+    expect(card(page, "Larger").locator(".standing")).to_have_count(0)
+    expect(card(page, "Larger")).to_contain_text("Look again by")
+
+    page.goto(f"{site.url}/spots/compare#{larger['id']}")
+    expect(page.locator("[data-changes]")).to_contain_text("so the later answer counts instead.")
+    expect(page.locator("[data-changes]")).not_to_contain_text("That takes nothing back")
+    before = page.locator(".history > li").filter(has=page.locator(".tag.unsure"))
+    expect(before.get_by_text("The spot is small in this photo.")).to_be_visible()
+    expect(before.get_by_text("A doctor should see it by")).to_be_hidden()
+
+    after = page.locator(".history > li").filter(has=page.locator(".tag.no-signs"))
+    after.get_by_text("Delete this photo…").click()
+    after.get_by_role("button", name="Yes, delete it").click()
+    expect(page.locator(".standing time").first).to_have_attribute("datetime", day(19))
+    expect(before.get_by_text("A doctor should see it by")).to_be_visible()
+
+
+def test_a_small_photo_that_is_deleted_leaves_what_it_advised(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    small, smaller = (kept(days, "unsure", days + 28, replaceable=True) for days in (-9, -5))
+    spot = a_spot("Heel", small, smaller)
+    seed(page, site, spot, path=f"/spots/compare#{spot['id']}")
+    earlier = page.locator(".history > li").last
+    earlier.get_by_text("Delete this photo…").click()
+    earlier.get_by_role("button", name="Yes, delete it").click()
+    expect(page.locator(".history > li")).to_have_count(1)
+    expect(page.locator(".standing time").first).to_have_attribute("datetime", day(19))
+    (stored,) = page.evaluate(STORED)
+    assert [visit["replaceable"] for visit in stored["advised"]] == [True]
+
+
 def test_of_two_open_visits_the_earlier_one_counts(open_page: PageOpener, site: Site) -> None:
     page = open_page()
     seed(page, site, a_spot("Heel", kept(-5, "signs", 9), kept(-1, "unsure", 27)))
@@ -346,6 +474,8 @@ def test_a_reminder_tells_nothing_of_health(open_page: PageOpener, site: Site, l
     lines = content.replace("\r\n ", "").split("\r\n")
     assert lines[0] == "BEGIN:VCALENDAR" and lines[-2:] == ["END:VCALENDAR", ""]
     assert f"DTSTART;VALUE=DATE:{day(13).replace('-', '')}" in lines
+    # Tomorrow at nine, because on the last day no appointment is to be had, and on that day.
+    assert [line for line in lines if "TRIGGER" in line] == ["TRIGGER:-P11DT15H", "TRIGGER:PT9H"]
     assert f"URL:{site.url}/spots" in content.replace("\r\n ", "")
     title = next(line for line in lines if line.startswith("SUMMARY:"))
     for word in ("Left", "signs", "cancer", "Krebs", "doctor", "skin"):
@@ -356,7 +486,10 @@ def test_a_reminder_tells_nothing_of_health(open_page: PageOpener, site: Site, l
 def test_everything_goes_out_in_one_file_and_comes_back_once(open_page: PageOpener, site: Site) -> None:
     page = open_page()
     seed(page, site, WARNED, WATCHED)
+    card(page, "Beside the navel").get_by_label("A doctor has looked at it").check()
+    expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
     before = page.evaluate(STORED)
+    assert sorted(len(spot["ticked"]) for spot in before) == [0, 1]
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Export all").click()
     content = Path(downloading.value.path()).read_bytes()
@@ -387,10 +520,11 @@ def test_a_file_that_is_not_ours_changes_nothing(open_page: PageOpener, site: Si
     before = page.evaluate(STORED)
     jpeg = "data:image/jpeg;base64," + base64.b64encode(render_lesion_jpeg(1, 80, 80)).decode()
     earlier = {name: value for name, value in QUIET.items() if name != "advised"}
+    photo = {name: value for name, value in QUIET["photos"][0].items() if name != "replaceable"}
     good = {  # as the first version wrote it
         "format": "skin-cancer-detector/my-spots",
         "version": 1,
-        "spots": [earlier | {"photos": [QUIET["photos"][0] | {"jpeg": jpeg}]}],
+        "spots": [earlier | {"photos": [photo | {"jpeg": jpeg}]}],
     }
     first = good["spots"][0]  # type: ignore[index]
     bad = [
@@ -400,6 +534,9 @@ def test_a_file_that_is_not_ours_changes_nothing(open_page: PageOpener, site: Si
         json.dumps(good | {"spots": [first | {"id": "../x"}]}).encode(),
         json.dumps(good | {"spots": [first | {"seen": ["yesterday"]}]}).encode(),
         json.dumps(good | {"spots": [first | {"advised": [{"due": day(1)}]}]}).encode(),
+        json.dumps(good | {"spots": [first | {"ticked": ["yesterday"]}]}).encode(),
+        json.dumps(good | {"spots": [first | {"ticked": {"yesterday": f"{day(-1)}T10:00:00Z"}}]}).encode(),
+        json.dumps(good | {"spots": [first | {"ticked": {f"{day(-1)}T10:00:00Z": "yesterday"}}]}).encode(),
         json.dumps(good | {"spots": [first, {}]}).encode(),
         json.dumps(
             good | {"spots": [first | {"photos": [first["photos"][0] | {"outcome": "fine"}]}]}
@@ -489,6 +626,44 @@ FULL = {
           return put.apply(this, values);
         };""",
 }
+
+
+def test_a_name_that_could_not_be_changed_is_not_called_changed(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    page.add_init_script(FULL["at once"].replace("photos", "spots"))
+    seed(page, site, WARNED, path=f"/spots/compare#{WARNED['id']}")
+    heading, done = page.get_by_role("heading", level=1), page.locator("[data-renamed]")
+    trouble = page.locator("[data-said] [role=alert]")
+    page.get_by_label("Your name for it").fill("Right shoulder")
+    for full in (True, False, True):
+        page.evaluate("full => { window.isFull = full; }", full)
+        page.get_by_role("button", name="Change it").click()
+        if full:
+            expect(trouble).to_contain_text("Not kept: the storage is full")
+            expect(trouble).to_be_focused()
+            expect(done).to_be_empty()
+        else:
+            expect(done).to_have_text("Changed.")
+            expect(trouble).to_have_count(0)
+            expect(heading).to_have_text("Right shoulder")
+
+
+def test_a_deleted_spot_is_not_called_missing_on_the_way_out(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    page.add_init_script(
+        """new MutationObserver(() => {
+          const trouble = document.querySelector("[data-said] [role=alert]");
+          if (trouble) sessionStorage.setItem("trouble", trouble.textContent);
+        }).observe(document, { childList: true, subtree: true });"""
+    )
+    seed(page, site, WARNED, path=f"/spots/compare#{WARNED['id']}")
+    page.get_by_text("Delete this spot…").click()
+    page.get_by_role("button", name="Yes, delete it").last.click()
+    expect(page.get_by_text("The spot is deleted from this device.")).to_be_visible()
+    assert page.evaluate("sessionStorage.getItem('trouble')") is None
+    page.goto(f"{site.url}/spots/compare#{WARNED['id']}")
+    expect(page.get_by_text("This spot is no longer here")).to_be_visible()
+    assert page.evaluate("sessionStorage.getItem('trouble')"), "it would have been noticed"
 
 
 @pytest.mark.parametrize("when", ["at the end", pytest.param("at once", marks=SLOW)])

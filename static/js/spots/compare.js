@@ -19,7 +19,7 @@ import {
   toldInWords,
   wireConfirm,
 } from "./show.js";
-import { dayToRemind, standing, tick, untick } from "./standing.js";
+import { isReplaced, standing, tick, tickedAt, untick, whenToRemind } from "./standing.js";
 import { StoreError, change, deletePhoto, deleteSpot, readOne, whenChanged } from "./store.js";
 
 const URGENCY = ["no_signs", "unsure", "signs"];
@@ -46,27 +46,30 @@ document.querySelector("[data-cut]").addEventListener("input", ({ target }) => {
   document.querySelector("[data-slide]").style.setProperty("--cut", `${target.value}%`);
 });
 document.querySelector("[data-print]").addEventListener("click", () => print());
-actions.querySelector("[data-remind]").addEventListener("click", () => remind(dayToRemind(spot), actions.dataset));
+actions.querySelector("[data-remind]").addEventListener("click", () => remind(whenToRemind(spot), actions.dataset));
 rename.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const { name, place } = rename.elements;
-  await attempt(() => change(id, () => ({ name: name.value.trim(), place: place.value })));
   const done = rename.querySelector("[data-renamed]");
-  done.textContent = done.dataset.done;
+  done.textContent = ""; // of the time before, which is read out again only if it was gone
+  const { name, place } = rename.elements;
+  const renamed = () => ({ name: name.value.trim(), place: place.value });
+  if (await attempt(() => change(id, renamed))) done.textContent = done.dataset.done;
 });
 wireConfirm(document.querySelector("[data-delete-spot]"), async () => {
   const { after } = document.querySelector("[data-delete-spot]").dataset;
-  if (await attempt(() => deleteSpot(id))) location.replace(`${after}#deleted`);
+  await attempt(() => deleteSpot(id), () => location.replace(`${after}#deleted`));
 });
 
-async function attempt(work) {
+// What is shown is read anew, but not where the page leaves: it would say that the spot is gone.
+async function attempt(work, after = refresh) {
+  say(said, null);
   try {
     await work();
   } catch (error) {
     sayTrouble(said, error);
     return false;
   }
-  await refresh();
+  await after();
   return true;
 }
 
@@ -99,7 +102,8 @@ async function refresh() {
 
 function showHistory() {
   const photos = spot.photos.map((photo) => ({ time: photo.time, part: entry(photo) }));
-  const seen = spot.seen.map((time) => ({ time, part: fill(copy("seen"), { day: time }) }));
+  const ticks = spot.seen.map((time) => tickedAt(spot, time));
+  const seen = ticks.map((time) => ({ time, part: fill(copy("seen"), { day: time }) }));
   const all = [...photos, ...seen].sort((one, other) => other.time.localeCompare(one.time));
   letGo(entries);
   entries.replaceChildren(...all.map(({ part }) => part));
@@ -111,7 +115,8 @@ function entry(photo) {
   const part = fill(copy("photo"), { day: time, due, told, model, unsure: percent(photo.unsure), signs: percent(photo.signs) });
   showPhoto(part.querySelector("[data-photo]"), photo);
   part.querySelector("[data-tag]").replaceWith(copy(`tag-${photo.outcome}`));
-  part.querySelector("[data-due]").hidden = !due;
+  part.querySelector("[data-due]").hidden = !due || isReplaced(spot, photo);
+  part.querySelector("[data-small]").hidden = !photo.replaceable;
   part.querySelector("[data-told]").hidden = !told;
   const details = detailsOf(photo.told);
   for (const each of part.querySelectorAll("[data-detail]")) each.hidden = !details[each.dataset.detail];
@@ -175,7 +180,8 @@ function compare() {
 // In words, and never the two numbers: a difference between them can come from light and distance alone.
 function changes(before, after) {
   const step = Math.sign(URGENCY.indexOf(after.outcome) - URGENCY.indexOf(before.outcome));
-  const parts = [copy({ "-1": "change-down", 0: "change-same", 1: "change-up" }[step])];
+  const down = before.replaceable ? "change-larger" : "change-down"; // to "no signs", which no small spot gets
+  const parts = [copy({ "-1": down, 0: "change-same", 1: "change-up" }[step])];
   const told = toldInWords(Object.fromEntries(Object.entries(after.told).filter(([name]) => !before.told[name])));
   if (told.length) parts.push(fill(copy("change-told"), { told: inList(told) }));
   const [mine, its] = [before, after].map((photo) => JSON.stringify(detailsOf(photo.told)));

@@ -56,12 +56,16 @@ const isTold = (value) =>
 
 const isOutcome = (value) => ["signs", "unsure", "no_signs"].includes(value);
 
-const VISIT = { time: isTime, due: isDay, outcome: isOutcome };
+const isBoolean = (value) => typeof value === "boolean";
+
+const VISIT = { time: isTime, due: isDay, outcome: isOutcome, replaceable: isBoolean };
+const OLDER = { replaceable: false }; // files from before it was written
 const SPOT = {
   id: isId,
   name: isText(60),
   place: isText(60),
   seen: (value) => Array.isArray(value) && value.length <= 1000 && value.every(isTime),
+  ticked: (value) => isObject(value) && Object.keys(value).length <= 1000 && Object.entries(value).flat().every(isTime),
   advised: (value) => Array.isArray(value) && value.length <= 1000,
 };
 const PHOTO = {
@@ -69,6 +73,7 @@ const PHOTO = {
   time: isTime,
   due: orNull(isDay),
   again: orNull(isDay),
+  replaceable: isBoolean,
   outcome: isOutcome,
   verdict: isText(200),
   confidence: isShare,
@@ -87,10 +92,10 @@ function sound(value, fields) {
 
 async function readSpot(value) {
   if (!isObject(value) || !Array.isArray(value.photos)) throw new StoreError("file");
-  const spot = sound({ advised: [], ...value }, SPOT);
-  spot.advised = spot.advised.map((visit) => sound(visit, VISIT));
+  const spot = sound({ ticked: {}, advised: [], ...value }, SPOT);
+  spot.advised = spot.advised.map((visit) => sound({ ...OLDER, ...visit }, VISIT));
   spot.photos = [];
-  for (const photo of value.photos) spot.photos.push({ ...sound(photo, PHOTO), jpeg: await readJpeg(photo.jpeg) });
+  for (const photo of value.photos) spot.photos.push({ ...sound({ ...OLDER, ...photo }, PHOTO), jpeg: await readJpeg(photo.jpeg) });
   return spot;
 }
 

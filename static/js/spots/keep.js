@@ -3,7 +3,7 @@
 import { remind } from "./calendar.js";
 import { asJpeg, fromBase64 } from "./file.js";
 import { copy, fill, say, sayTrouble, titleOf } from "./show.js";
-import { dayToRemind } from "./standing.js";
+import { whenToRemind } from "./standing.js";
 import { askToStay, keep, newId, readAll, readOne } from "./store.js";
 
 const section = document.querySelector("[data-keep]");
@@ -70,7 +70,7 @@ async function keepIt() {
   const kept = await readOne(spot.id);
   const part = say(said, fill(copy("kept"), { name: titleOf(kept) }));
   const button = part.querySelector("[data-remind]");
-  button.addEventListener("click", () => remind(dayToRemind(kept), button.dataset));
+  button.addEventListener("click", () => remind(whenToRemind(kept), button.dataset));
   form.hidden = true;
   part.tabIndex = -1;
   part.focus();

@@ -3,7 +3,7 @@
 import { remind } from "./calendar.js";
 import { exported, imported } from "./file.js";
 import { copy, fill, letGo, save, say, sayTrouble, showPhoto, showStanding, siteName, titleOf, wireConfirm } from "./show.js";
-import { dayToRemind, standing, tick, today, untick } from "./standing.js";
+import { standing, tick, today, untick, whenToRemind } from "./standing.js";
 import { askToStay, change, deleteAll, merge, readAll, whenChanged } from "./store.js";
 
 const list = document.querySelector("[data-list]");
@@ -115,6 +115,6 @@ function card({ spot, state }) {
   }
   part.querySelector("[data-check]").href = `${list.dataset.check}#spot=${spot.id}`;
   part.querySelector("[data-compare]").href = `${list.dataset.compare}#${spot.id}`;
-  part.querySelector("[data-remind]").addEventListener("click", () => remind(dayToRemind(spot), list.dataset));
+  part.querySelector("[data-remind]").addEventListener("click", () => remind(whenToRemind(spot), list.dataset));
   return part;
 }

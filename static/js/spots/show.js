@@ -109,8 +109,9 @@ export function showStanding(place, spot, state, seen) {
   if (!state) return;
   const part = fill(copy(`standing-${state.state}`), { due: state.due, ticked: state.ticked, advised: state.photo.time });
   part.classList.add(state.photo.outcome.replaceAll("_", "-"));
-  const later = part.querySelector("[data-later]");
-  if (later) later.hidden = state.photo === spot.photos.at(-1);
+  const { replaceable } = state.photo;
+  const hidden = { later: replaceable || state.photo === spot.photos.at(-1), larger: !replaceable };
+  for (const why of part.querySelectorAll("[data-why]")) why.hidden = hidden[why.dataset.why];
   const box = part.querySelector("[data-seen]");
   box.addEventListener("change", () => seen(box.checked));
   place.append(part);

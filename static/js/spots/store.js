@@ -150,8 +150,8 @@ export function deletePhoto(id) {
       await spots.delete(photo.spot);
     } else if (photo.due) {
       const spot = await spots.get(photo.spot);
-      const { time, due, outcome } = photo;
-      await spots.put({ ...spot, advised: [...spot.advised, { time, due, outcome }] });
+      const { time, due, outcome, replaceable = false } = photo;
+      await spots.put({ ...spot, advised: [...spot.advised, { time, due, outcome, replaceable }] });
     }
   });
 }
@@ -169,11 +169,12 @@ export function merge(foreign) {
   return write(async (spots, photos) => {
     const counts = { added: 0, known: 0 };
     for (const { photos: itsPhotos, ...spot } of foreign) {
-      const known = await spots.get(spot.id);
-      const seen = [...new Set([...(known?.seen ?? []), ...spot.seen])].sort();
-      const visits = [...(known?.advised ?? []), ...spot.advised];
+      const known = (await spots.get(spot.id)) ?? spot;
+      const seen = [...new Set([...known.seen, ...spot.seen])].sort();
+      const ticked = { ...spot.ticked, ...known.ticked };
+      const visits = [...known.advised, ...spot.advised];
       const advised = [...new Map(visits.map((visit) => [visit.time, visit])).values()];
-      await spots.put({ ...(known ?? spot), seen, advised });
+      await spots.put({ ...known, seen, ticked, advised });
       for (const photo of itsPhotos) {
         if (await photos.getKey(photo.id)) counts.known += 1;
         else {
