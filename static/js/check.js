@@ -42,10 +42,10 @@ export function watchPhoto(form, what) {
 
 /** Returns what is wrong with the framed part of a photo. */
 export async function inspect({ file, width, height, box }, limits) {
-  const [left, upper, right, lower] = box ?? centreSquare(width, height);
-  const side = Math.min(right - left, lower - upper);
-  const quality = await measurePart(file, [width, height], [left, upper, right, lower], Number(limits.size));
-  return faults(quality, side, [width, height], limits);
+  const part = box ?? centreSquare(width, height);
+  const side = Math.min(part[2] - part[0], part[3] - part[1]);
+  const quality = await measurePart(file, [width, height], part, Number(limits.size));
+  return faults(quality, side, box ? null : [width, height], limits);
 }
 
 /** Measures a part of a photo as the server would. */

@@ -2,7 +2,7 @@
 // The form works without it.
 
 import { showAgain } from "./again.js";
-import { watchPhoto } from "./check.js";
+import { centreSquare, watchPhoto } from "./check.js";
 import { offerLive } from "./live.js";
 import { draw, redraw, toJpeg } from "./picture.js";
 import { holdPresses } from "./press.js";
@@ -150,7 +150,8 @@ async function letCrop(part, photo, file, proposed) {
     const [{ startCrop }, start] = await Promise.all([import("./crop.js"), proposed]);
     if (file !== latest) return true;
     const picture = draw(photo, CROP_SIDE);
-    const started = await startCrop(part, picture, SMALLEST_FRAME / drawn.width, start ?? centreSquare(photo));
+    const middle = shares(centreSquare(photo.width, photo.height), photo);
+    const started = await startCrop(part, picture, SMALLEST_FRAME / drawn.width, start ?? middle);
     if (file === latest) framed = started;
     part.querySelector(".preview").remove();
     part.inert = false;
@@ -171,24 +172,15 @@ async function propose(preview, file) {
     body.append("photo", await toJpeg(preview), "photo.jpg");
     const answer = await fetch(zone.dataset.propose, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
     const { box } = await answer.json();
-    return box.map((edge, index) => edge / (index % 2 ? preview.height : preview.width));
+    return shares(box, preview);
   } catch {
     return null; // slow, busy or offline
   }
 }
 
-function centreSquare({ width, height }) {
-  const side = Math.min(width, height);
-  const across = side / width / 2;
-  const down = side / height / 2;
-  return [0.5 - across, 0.5 - down, 0.5 + across, 0.5 + down];
-}
-
-const pixels = (shares, { width, height }) => shares.map((share, index) => share * (index % 2 ? height : width));
-
-function inPixels(shares, { width, height }) {
-  return pixels(shares, { width, height }).map((edge) => edge.toFixed(1)).join(",");
-}
+const shares = (box, { width, height }) => box.map((edge, index) => edge / (index % 2 ? height : width));
+const pixels = (frame, { width, height }) => frame.map((share, index) => share * (index % 2 ? height : width));
+const inPixels = (frame, size) => pixels(frame, size).map((edge) => edge.toFixed(1)).join(",");
 
 function makeRoom(part) {
   part.inert = true;

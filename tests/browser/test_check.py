@@ -31,6 +31,12 @@ def glaring() -> Image.Image:
     return photo
 
 
+def strip() -> Image.Image:
+    photo = Image.new("RGB", (2400, 420), (200, 150, 130))
+    photo.paste(spot(), (0, -140))
+    return photo
+
+
 MADE: dict[str, tuple[Callable[[], Image.Image], Box | None]] = {
     "sharp": (spot, None),
     "framed": (spot, (211.4, 120.2, 611.4, 520.2)),
@@ -43,6 +49,7 @@ MADE: dict[str, tuple[Callable[[], Image.Image], Box | None]] = {
     "glare": (glaring, (275.0, 175.0, 625.0, 525.0)),
     "small": (lambda: spot().resize((77, 60)), None),
     "narrow": (lambda: spot().resize((900, 150)), None),
+    "framed in a strip": (strip, (240.0, 10.0, 640.0, 410.0)),
 }
 LOOK = """async ([encoded, width, height, box, limits]) => {
   const { inspect, measurePart, centreSquare } = await import("/static/js/check.js");
@@ -77,13 +84,14 @@ def test_script_and_server_see_the_same(open_page: PageOpener, site: Site) -> No
         photo = decode(jpeg, box=box)
         quality = measure_quality(model_input(photo.image, contract.input.size, photo.on_image(box)))
         side = min(image.size) if box is None else box[2] - box[0]
-        reasons = find_reasons(photo.size, side, Prediction(0.5, quality=quality), gate)
+        whole = photo.size if box is None else (box[2] - box[0], box[3] - box[1])
+        reasons = find_reasons(whole, side, Prediction(0.5, quality=quality), gate)
         assert seen["sharpness"] == pytest.approx(quality.sharpness, rel=0.06, abs=0.1), name
         assert seen["brightness"] == pytest.approx(quality.brightness, abs=1.5), name
         assert seen["glare"] == pytest.approx(quality.glare, abs=0.01), name
         assert found == [str(reason) for reason in reasons], name
         faults[name] = found
-    assert faults["sharp"] == faults["framed"] == faults["large"] == []
+    assert faults["sharp"] == faults["framed"] == faults["large"] == faults["framed in a strip"] == []
     seen_faults = {fault for found in faults.values() for fault in found}
     assert seen_faults >= {"too_small", "too_narrow", "too_dark", "blurred", "glare"}
 
@@ -138,12 +146,17 @@ def test_moving_the_frame_looks_again(open_page: PageOpener, site: Site) -> None
 def test_the_live_view_takes_a_photo_when_it_is_sharp(open_page: PageOpener, site: Site) -> None:
     """The made camera shows a blur for some seconds, then a sharp spot."""
     page = open_page(permissions=["camera"])
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     page.goto(site.url)
     page.get_by_role("button", name="Use a live view").click()
     dialog = page.get_by_role("dialog", name="Fill the ring with the spot")
     expect(dialog.locator(".live-ring")).to_be_visible()
+    expect(dialog).to_contain_text("Nothing is sent before that.")
+    assert sent == [], "it looks at the camera's pictures by itself"
     expect(dialog).to_be_hidden(timeout=30_000)
     cropper(page)
+    assert sent == [f"{site.url}/crop"]
     assert page.evaluate("document.querySelector('video').srcObject") is None
     expect(page.get_by_text("Sharp, bright, large enough.")).to_be_visible()
     page.locator(".button-main").click()

@@ -64,6 +64,22 @@ def test_the_server_really_proposes(open_page: PageOpener, site: Site, photo: by
     assert send(page, site) == near(MIDDLE)
 
 
+def test_before_the_button_is_pressed_only_a_small_copy_leaves_and_the_page_says_so(
+    open_page: PageOpener, site: Site
+) -> None:
+    page = open_page()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.goto(site.url)
+    hint = page.locator("#photo-hint")
+    expect(hint).to_contain_text("As soon as it can show your photo, your browser sends us a small copy.")
+    assert sent == []
+    page.locator("#photo").set_input_files(file(to_bytes(render_lesion(1, 1600, 1200), "JPEG")))
+    cropper(page)
+    assert sent == [f"{site.url}/crop"]
+    assert site.predictor.seen[0].size == (640, 480)
+
+
 @pytest.mark.parametrize(
     "trouble",
     ["busy", "slow", *(pytest.param(each, marks=pytest.mark.slow) for each in ("offline", "nonsense"))],
@@ -163,7 +179,17 @@ def test_buttons(open_page: PageOpener, site: Site, photo: bytes) -> None:
     propose(page, PROPOSED)
     choose(page, site, photo)
     buttons = page.get_by_role("group", name="Move and zoom the photo")
-    for name in ("Left", "Left", "Right", "Up", "Up", "Down", "Larger", "Larger", "Smaller"):
+    for name in (
+        "To the left",
+        "To the left",
+        "To the right",
+        "Up",
+        "Up",
+        "Down",
+        "Larger",
+        "Larger",
+        "Smaller",
+    ):
         buttons.get_by_role("button", name=name, exact=True).click()
     assert send(page, site) == near(turned(PROPOSED, -10, -10, zoom=1.15))
 

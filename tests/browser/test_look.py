@@ -1,7 +1,9 @@
 """How the pages look and behave in every state: accessible, within the screen, printable."""
 
+import dataclasses
 from typing import Literal
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -17,6 +19,7 @@ from tests.browser.conftest import (
     file,
     press_send,
 )
+from tests.fakes import made_prediction
 
 pytestmark = pytest.mark.browser
 
@@ -36,6 +39,7 @@ STATES = (
     "api",
     "several",
     "several with answers",
+    "several with a caution",
     "error",
 )
 
@@ -44,11 +48,15 @@ def show(page: Page, site: Site, state: str, photo: bytes) -> None:
     """Brings the page into a state, as a person would."""
     if state.startswith("several"):
         page.goto(f"{site.url}/several")
-        if state == "several with answers":
+        if state == "several with a caution":
+            small = np.pad(np.full((1, 1), 0.9, np.float32), ((2, 3), (2, 3)))
+            site.predictor.prediction = dataclasses.replace(made_prediction(0.01), lesion_map=small)
+        if state != "several":
             others = ({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no photo"}, file(photo))
             page.locator("#photo").set_input_files([file(photo), *others])
             press_send(page)
             expect(page.locator("table img")).to_have_count(2)
+            page.wait_for_load_state("load")  # or the tables' style sheet may still be missing
         return
     if state in ("about", "api", "error"):
         page.goto(f"{site.url}/{state}")
@@ -181,11 +189,12 @@ def test_a_table_needs_no_sideways_scrolling(open_page: PageOpener, real_site: s
         )
 
 
+@pytest.mark.parametrize("state", ["several with answers", "several with a caution"])
 def test_answers_for_several_photos_need_no_sideways_scrolling(
-    open_page: PageOpener, site: Site, photo: bytes
+    open_page: PageOpener, site: Site, photo: bytes, state: str
 ) -> None:
     page = open_page(locale="de")
-    show(page, site, "several with answers", photo)
+    show(page, site, state, photo)
     table = page.locator(".table-scroll")
     assert table.evaluate("part => part.scrollWidth <= part.clientWidth")
     row = page.get_by_role("row").nth(1)

@@ -249,7 +249,7 @@ def test_the_whole_way_by_keyboard(open_page: PageOpener, site: Site, photo: byt
             keyboard.press("Tab")
     expect(frame).to_be_focused()
     keyboard.press("+")
-    for name in ("Smaller", "Up", "Larger", "Left", "Down", "Right"):
+    for name in ("Smaller", "Up", "Larger", "To the left", "Down", "To the right"):
         keyboard.press("Tab")
         expect(page.get_by_role("button", name=name, exact=True)).to_be_focused()
     keyboard.press("Enter")

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import IN_EACH_LANGUAGE, VIEWPORTS, PageOpener, Site
 from tests.conftest import AppMaker
-from tests.fakes import FixedPredictor, made_bundle, made_prediction
+from tests.fakes import FEW_TESTED, FixedPredictor, made_bundle, made_prediction
 from tests.rendered import render_lesion_jpeg
 from webapp.answer.assessment import Answers, Caution, Outcome
 from webapp.model.contract import DetailOffsets, PhotoKind, Thresholds, same_for_all
@@ -44,6 +44,7 @@ ANSWERS: dict[str, tuple[Outcome, Prediction]] = {
     ),
     Caution.DETAILS: (Outcome.UNSURE, made_prediction(0.07)),
     "no signs": (Outcome.NO_SIGNS, made_prediction(0.0318)),
+    "no signs, few tested": (Outcome.NO_SIGNS, made_prediction(0.0318)),
     "unfamiliar": (Outcome.CANNOT_JUDGE, made_prediction(0.8731, unfamiliarity=99)),
     "dark and blurred": (
         Outcome.CANNOT_JUDGE,
@@ -87,6 +88,7 @@ def test_two_screens_of_a_phone_hold_outcome_advice_emergency_and_photo(
     too_long = {}
     for name, (outcome, predictor.prediction) in ANSWERS.items():
         sex = {"sex": "female"} if name == Caution.DETAILS else {}
+        predictor.bundle = dataclasses.replace(BUNDLE, metrics=FEW_TESTED) if "few" in name else BUNDLE
         for ticked in ([], ["symptoms"], TICKS):
             shown = answer_page(client, locale, photo, sex | dict.fromkeys(ticked, "yes"))
             page.goto(address)

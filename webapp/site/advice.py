@@ -12,6 +12,7 @@ from flask import url_for
 from markupsafe import Markup
 
 from webapp.answer.assessment import Answers, Assessment, Caution, Outcome, Urgency
+from webapp.answer.messages import CAUTION_SENTENCES
 from webapp.site.figures import Frequencies
 from webapp.site.formats import day_and_month
 from webapp.site.languages import current_locale
@@ -69,21 +70,13 @@ def banner(assessment: Assessment, frequencies: Frequencies | None) -> Banner:
             or _("The model found something in this photo that it has often seen in skin cancer."),
         )
     if outcome is Outcome.UNSURE:
-        lead = _caution(assessment.cautions[0]) if assessment.cautions else _cannot_rule_out(frequencies)
+        lead = caution(assessment) or _cannot_rule_out(frequencies)
         return Banner(_("Unsure:"), _("have it looked at %(within)s.", within=within(urgency)), lead)
     if outcome is Outcome.NO_SIGNS:
-        missed = (
-            _(
-                "In our test the model missed %(missed)s of 100 skin cancers.",
-                missed=frequencies.cancers.no_signs,
-            )
-            if frequencies
-            else _("Nobody has measured how many cancers this model misses.")
-        )
         return Banner(
             _("No signs of skin cancer detected."),
             _("Know when to go anyway."),
-            _("This does not rule it out.") + f" {missed}",
+            _("This does not rule it out.") + f" {_missed(frequencies)}",
         )
     return Banner(
         _("This photo cannot be judged."),
@@ -92,18 +85,41 @@ def banner(assessment: Assessment, frequencies: Frequencies | None) -> Banner:
     )
 
 
+def _few_tested(frequencies: Frequencies) -> str:
+    text: str = _(
+        "Too few photos in our test got this answer to say how safe it is: %(photos)s.",
+        photos=frequencies.photos,
+    )
+    return text
+
+
+def _missed(frequencies: Frequencies | None) -> str:
+    if frequencies is None:
+        return str(_("Nobody has measured how many cancers this model misses."))
+    if frequencies.too_few:
+        return _few_tested(frequencies)
+    text: str = _(
+        "In our test the model missed %(missed)s of 100 skin cancers.", missed=frequencies.cancers.no_signs
+    )
+    return text
+
+
 def _right(frequencies: Frequencies | None) -> str:
     if frequencies is None or frequencies.right is None:
         return ""
+    if frequencies.too_few:
+        return _few_tested(frequencies)
     text: str
     if frequencies.right > 50:
         text = _(
-            "In our test, most spots with this answer were skin cancer or an early form: %(right)s of 100.",
+            "In our test, which had more cancers than daily life, most spots with this answer were skin "
+            "cancer or an early form: %(right)s of 100.",
             right=frequencies.right,
         )
     else:
         text = _(
-            "In our test, %(right)s of 100 spots with this answer were skin cancer or an early form.",
+            "In our test, which had more cancers than daily life, %(right)s of 100 spots with this answer "
+            "were skin cancer or an early form.",
             right=frequencies.right,
         )
     return text
@@ -115,17 +131,9 @@ def _cannot_rule_out(frequencies: Frequencies | None) -> str:
     return text
 
 
-def _caution(caution: Caution) -> str:
-    words: dict[Caution, str] = {
-        Caution.UNUSUAL: _("This photo differs from those we were tested on. So we do not say “no signs”."),
-        Caution.SMALL_SPOT: _("The spot is small in this photo. So we do not say “no signs”."),
-        Caution.DETAILS: _(
-            "The chance of cancer is low only with your age, sex and place. From the photo alone it is "
-            "higher. So we do not say “no signs”."
-        ),
-        Caution.SYMPTOMS: _("You told us something that a doctor should look at, whatever the photo shows."),
-    }
-    return words[caution]
+def caution(assessment: Assessment) -> str:
+    """Says why the answer is unsure although its number is low; empty where the number made the answer."""
+    return _(CAUTION_SENTENCES[assessment.cautions[0]]) if assessment.cautions else ""
 
 
 def number_note(assessment: Assessment) -> Notice | None:
@@ -213,7 +221,7 @@ def steps(assessment: Assessment, due: date | None) -> tuple[Step, ...]:
     if outcome is Outcome.SIGNS:
         say = _("Say: “I have a spot that needs a check for skin cancer.”")
         alone = Step(_("Leave the spot alone"), _("Do not cut, burn or treat it."))
-        return (Step(Markup(_("Book a visit by %(day)s")) % day, f"{call} {say}"), take_along, alone, sooner)
+        return (Step(Markup(_("See a doctor by %(day)s")) % day, f"{call} {say}"), take_along, alone, sooner)
     say = _("Say: “I have a spot that I would like you to check.”")
     if Caution.SMALL_SPOT in assessment.cautions:
         again = Step(
@@ -226,10 +234,10 @@ def steps(assessment: Assessment, due: date | None) -> tuple[Step, ...]:
             )
             % {"start": url_for("views.start")},
         )
-        if Caution.SYMPTOMS not in assessment.cautions:  # which no photo can take back
-            return (again, Step(Markup(_("Or book a visit by %(day)s")) % day, f"{call} {say}"), take_along)
-        return (Step(Markup(_("Book a visit by %(day)s")) % day, f"{call} {say}"), again, take_along)
-    return (Step(Markup(_("Book a visit by %(day)s")) % day, f"{call} {say}"), take_along, sooner)
+        if assessment.replaceable:
+            return (again, Step(Markup(_("Or see a doctor by %(day)s")) % day, f"{call} {say}"), take_along)
+        return (Step(Markup(_("See a doctor by %(day)s")) % day, f"{call} {say}"), again, take_along)
+    return (Step(Markup(_("See a doctor by %(day)s")) % day, f"{call} {say}"), take_along, sooner)
 
 
 def look_again(day: date) -> Markup:
@@ -239,12 +247,23 @@ def look_again(day: date) -> Markup:
     }
 
 
-def another_spot(outcome: Outcome) -> str:
+def another_spot(assessment: Assessment) -> str:
     """Says what a further photo can change."""
     text: str
+    outcome = assessment.outcome
     if outcome is Outcome.SIGNS:
         text = _(
             "A second photo of the same spot cannot cancel this answer. "
+            "Keep your visit, whatever another photo says."
+        )
+    elif assessment.replaceable:
+        text = _(
+            "You can send the same spot again, larger: if no signs are found then, that answer counts "
+            "instead of this one. Or send a different spot."
+        )
+    elif Caution.SMALL_SPOT in assessment.cautions:
+        text = _(
+            "You can send the same spot again, larger, or a different one. "
             "Keep your visit, whatever another photo says."
         )
     elif outcome is Outcome.UNSURE:

@@ -8,6 +8,7 @@ from flask import Flask, Response, json, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, BadRequest, HTTPException, default_exceptions
+from werkzeug.http import HTTP_STATUS_CODES
 
 from webapp.answer.messages import PHOTO_MESSAGES, Message, status_message
 from webapp.photo.imaging import PhotoError
@@ -37,7 +38,7 @@ def handle_http_error(error: HTTPException) -> ResponseReturnValue:
     if _asks_for_problem():
         # A photo above the limit is too large whether the server or the view noticed it first.
         response.data = _problem(
-            response.status_code, message, "too_large" if message.status == 413 else code
+            response.status_code, message, code or ("too_large" if message.status == 413 else None)
         )
         response.content_type = "application/problem+json"
     else:
@@ -86,4 +87,6 @@ def _problem(status: int, message: Message, code: str | None) -> str:
     # "about:blank" is RFC 9457's type for "no more than the status says"; its title is the status's own.
     title = HTTPStatus(status).phrase
     problem = {"type": "about:blank", "title": title, "status": status, "detail": message.sentence}
-    return json.dumps(problem | ({"code": code} if code else {}))
+    # Of Werkzeug, whose names do not change with Python's version: 414 is another one since 3.13.
+    of_status = HTTP_STATUS_CODES[status].lower().replace(" ", "_")
+    return json.dumps(problem | {"code": code or of_status})

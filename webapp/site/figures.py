@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from flask_babel import format_decimal
 
@@ -11,6 +11,9 @@ from webapp.model.contract import PhotoKind
 from webapp.model.labels import CLASSES
 from webapp.site import drawings, wording
 from webapp.site.languages import gettext as _
+
+FEW: Final = 50
+"""Photos around whose share the interval is 28 of 100 wide at most; 3 cancers of 15 may be 0 to 46 %."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,25 @@ class Ends:
 class Frequencies:
     """How 100 cancers and 100 harmless spots of the test ended.
 
-    ``right`` is, of 100 spots of the test that got the answer at hand, how many were cancer; ``None`` where
-    that was not counted. The test holds more cancers than daily life does.
+    The test holds more cancers than daily life does.
+
+    Attributes:
+        right: Of 100 spots of the test that got the answer at hand, how many were cancer; ``None`` where that
+            was not counted, or where none got it.
+        photos: How many photos of the test got it; ``None`` where that was not counted.
+        of_cancers: How many of these showed a cancer.
     """
 
     cancers: Ends
     harmless: Ends
     right: int | None
+    photos: int | None = None
+    of_cancers: int = 0
+
+    @property
+    def too_few(self) -> bool:
+        """Whether so few photos got the answer at hand that their share of cancers tells little."""
+        return self.photos is not None and 0 < self.photos < FEW
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,13 @@ class PhotosRow:
 
 @dataclass(frozen=True)
 class MeasuredFigures:
-    """How good the model is, from ``metrics.json``."""
+    """How good the model is, from ``metrics.json``.
+
+    Attributes:
+        dark_skin: How many photos of the test are known to show skin of Fitzpatrick's types 5 and 6.
+        phone_without_keratosis: The score of phone photos where actinic keratosis counts as harmless, as in
+            PAD-UFES-20's own definition; empty where that was not measured.
+    """
 
     photos: str
     frequencies: Frequencies
@@ -77,6 +98,8 @@ class MeasuredFigures:
     calibration: drawings.Calibration
     confusion: drawings.Confusion
     by_photos: tuple[PhotosRow, ...]
+    dark_skin: int
+    phone_without_keratosis: str
 
 
 def frequencies(
@@ -95,11 +118,17 @@ def frequencies(
         for side in ("cancer", "harmless")
     }
     # No test shows that a cancer is never missed, or a harmless spot always known.
-    return Frequencies(
+    ends = (
         _ends(shares["cancer"], at_least=Outcome.NO_SIGNS),
         _ends(shares["harmless"], at_least=Outcome.SIGNS),
-        _right(shares["cancer"][outcome], shares["harmless"][outcome], test),
     )
+    by_sex = test.get("groups", {}).get("sex")  # any grouping has each photo once
+    if not by_sex:
+        return Frequencies(*ends, right=None)
+    cancers: int = sum(group["cancers"] for group in by_sex.values())
+    found = round(cancers * shares["cancer"][outcome])
+    photos = found + round((test["images"] - cancers) * shares["harmless"][outcome])
+    return Frequencies(*ends, _of_hundred(found, photos) if photos else None, photos, found)
 
 
 def _ends(shares: Mapping[Outcome, float], at_least: Outcome) -> Ends:
@@ -114,16 +143,9 @@ def _ends(shares: Mapping[Outcome, float], at_least: Outcome) -> Ends:
     return Ends(**{str(end): count for end, count in counts.items()})
 
 
-def _right(cancer: float, harmless: float, test: Mapping[str, Any]) -> int | None:
-    """Of 100 spots with an answer, how many were cancer: from the shares of both and their numbers."""
-    by_sex = test.get("groups", {}).get("sex")  # any grouping has each photo once
-    if not by_sex:
-        return None
-    cancers: int = sum(group["cancers"] for group in by_sex.values())
-    found, mistaken = cancers * cancer, float(test["images"] - cancers) * harmless
-    if found + mistaken == 0:
-        return None
-    return min(max(round(100 * found / (found + mistaken)), 1), 99)
+def _of_hundred(found: int, photos: int) -> int:
+    """Rounds a share to 1 to 99 of 100: no test shows that it is none or all."""
+    return min(max(round(100 * found / photos), 1), 99)
 
 
 def measured_figures(metrics: Mapping[str, Any]) -> MeasuredFigures:
@@ -132,7 +154,7 @@ def measured_figures(metrics: Mapping[str, Any]) -> MeasuredFigures:
     Args:
         metrics: ``metrics.json``.
     """
-    test, kinds = metrics["test"], wording.kinds()
+    test, kinds, phone = metrics["test"], wording.kinds(), metrics.get("phone", {})
     return MeasuredFigures(
         photos=str(format_decimal(test["images"])),
         frequencies=frequencies(metrics, Outcome.UNSURE),
@@ -152,6 +174,8 @@ def measured_figures(metrics: Mapping[str, Any]) -> MeasuredFigures:
         calibration=drawings.calibration(test["calibration"]["bins"]),
         confusion=drawings.confusion(test["confusion"], [kinds[dx].name for dx in CLASSES]),
         by_photos=_by_photos(metrics),
+        dark_skin=phone.get("skin_types", {}).get("5-6", {}).get("images", 0),
+        phone_without_keratosis=_without_keratosis(phone),
     )
 
 
@@ -180,6 +204,12 @@ def _interval(figure: Mapping[str, Any] | None, factor: float, pattern: str) -> 
         return Interval(_("too few"), "")
     value, low, high = (format_decimal(factor * figure[part], pattern) for part in ("value", "low", "high"))
     return Interval(value, f"{low}–{high}")
+
+
+def _without_keratosis(phone: Mapping[str, Any]) -> str:
+    figure = phone.get("pad_definition", {}).get("malignancy_auc")
+    found = _interval(figure, 1, "0.00")
+    return f"{found.value} ({found.range})" if found.range else ""
 
 
 def _decimals(number: float) -> str:

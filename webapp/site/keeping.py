@@ -23,6 +23,8 @@ class KeptAnswer:
         time: When the answer was given, in UTC.
         due: The day by which a doctor should see the spot; ``None`` if no visit is advised.
         again: The day on which to look again; ``None`` where that is a doctor's part.
+        replaceable: Whether ``no_signs`` for a later photo, which must show the spot larger, counts instead
+            of this answer. Until then the visit stays due: a person who never sends it must not miss both.
     """
 
     outcome: Outcome
@@ -35,6 +37,7 @@ class KeptAnswer:
     time: datetime
     due: date | None
     again: date | None
+    replaceable: bool
 
     @property
     def as_json(self) -> str:
@@ -51,5 +54,6 @@ class KeptAnswer:
                 "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "due": self.due and self.due.isoformat(),
                 "again": self.again and self.again.isoformat(),
+                "replaceable": self.replaceable,
             }
         )

@@ -6,7 +6,7 @@ Every figure comes from the answer, the contract or ``metrics.json``; none is ty
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from flask import url_for
 
@@ -32,9 +32,46 @@ class StartPage:
     max_size: str
 
 
+class Citation(NamedTuple):
+    """Who published what in which journal or archive, and where there."""
+
+    what: str
+    journal: str
+    place: str
+
+
+OUR_NAME: Final = "skin-cancer-detector"
+"""The name in the contract of the models that this project makes."""
+CITATIONS: Final = {
+    "HAM10000": Citation(
+        "Tschandl, Rosendahl, Kittler (2018). The HAM10000 dataset, a large collection of multi-source "
+        "dermatoscopic images of common pigmented skin lesions.",
+        "Scientific Data",
+        "5, 180161",
+    ),
+    "PAD-UFES-20": Citation(
+        "Pacheco et al. (2020). PAD-UFES-20: a skin lesion dataset composed of patient data and clinical "
+        "images collected from smartphones.",
+        "Data in Brief",
+        "32, 106221",
+    ),
+    "ISIC 2017": Citation(
+        "Codella et al. (2018). Skin lesion analysis toward melanoma detection: a challenge at ISBI 2017, "
+        "hosted by the ISIC.",
+        "arXiv",
+        "1710.05006",
+    ),
+    "ISIC archive": Citation(
+        "International Skin Imaging Collaboration.", "The ISIC Archive", "https://www.isic-archive.com"
+    ),
+}
+"""By what a contract calls a collection of photos (``training_data``)."""
+
+
 @dataclass(frozen=True)
 class AboutPage:
-    """What the model is. ``test`` is ``None`` for a model without figures."""
+    """What the model is. ``test`` is ``None`` for a model without figures, and ``is_ours`` false for one that
+    this project did not make."""
 
     version: str
     created: str
@@ -44,6 +81,8 @@ class AboutPage:
     licence: str
     hashes: tuple[tuple[str, str], ...]
     has_contract: bool
+    is_ours: bool
+    citations: tuple[Citation, ...]
     test: figures.MeasuredFigures | None
 
 
@@ -100,6 +139,12 @@ def about_page(bundle: Bundle) -> AboutPage:
         licence=contract.licence,
         hashes=hashes,
         has_contract=bundle.has_contract,
+        is_ours=contract.name == OUR_NAME,
+        citations=tuple(
+            citation
+            for name, citation in CITATIONS.items()
+            if any(source.startswith(name) for source in contract.training_data)
+        ),
         test=figures.measured_figures(bundle.metrics) if bundle.metrics else None,
     )
 

@@ -10,7 +10,7 @@ from typing import Final
 from babel.lists import format_list
 from markupsafe import Markup
 
-from webapp.answer.assessment import Answers, Assessment, Caution, Outcome, Urgency
+from webapp.answer.assessment import Answers, Assessment, Outcome, Urgency
 from webapp.answer.details import Details
 from webapp.config import current_settings
 from webapp.model.bundle import Bundle
@@ -45,7 +45,7 @@ class Confidence:
     Attributes:
         of_cancer: Whether ``value`` is the confidence that the photo shows cancer, or that it shows none.
         value: The answer's confidence.
-        malignancy: The estimated chance of cancer, which decides the answer.
+        malignancy: The estimated chance of cancer, which decides the answer unless there is a ``note``.
         signs: From here on the answer is ``signs``.
         unsure: From here on it is ``unsure``.
         zone: The outcome that this number alone would have.
@@ -145,7 +145,7 @@ def result_page(
         notice=advice.notice(assessment, answers),
         steps=advice.steps(assessment, due(assessment.urgency, now.date())),
         look_again=advice.look_again(now.date() + timedelta(weeks=LOOK_AGAIN_WEEKS)),
-        another_spot=advice.another_spot(outcome),
+        another_spot=advice.another_spot(assessment),
         checks=() if judged else wording.checks(assessment.reasons, bundle.contract.gate),
         photo=overlay.shown_photo(photo.image, seen if judged else None),
         whole_photo=whole_photo,
@@ -183,7 +183,7 @@ def _confidence(assessment: Assessment, bundle: Bundle) -> Confidence:
         unsure=Percent(point.thresholds.unsure, exact=True),
         zone=Outcome.NO_SIGNS if assessment.cautions else outcome,
         note=advice.number_note(assessment),
-        reliable=not {Caution.UNUSUAL, Caution.SMALL_SPOT} & set(assessment.cautions),
+        reliable=assessment.reliable,
         phone=point.kind is PhotoKind.PHONE,
         frequencies=figures.frequencies(bundle.metrics, outcome, point.kind) if bundle.metrics else None,
     )
@@ -207,11 +207,12 @@ def _kept(
         time=now,
         due=due(assessment.urgency, now.date()),
         again=now.date() + timedelta(weeks=LOOK_AGAIN_WEEKS) if watch else None,
+        replaceable=assessment.replaceable,
     )
 
 
 def _told(assessment: Assessment, answers: Answers, details: Details, bundle: Bundle) -> Told:
-    ticked = wording.answers_given(answers) or (_("Nothing"),)
+    ticked = wording.answers_given(answers) or (_("None of the three"),)
     facts: list[tuple[str, tuple[str, ...]]] = [(_("You ticked"), ticked)]
     asks_details = bool(bundle.contract.details)
     if asks_details or details.any:

@@ -9,7 +9,7 @@ from typing import Final
 from flask import Request
 
 from webapp.answer.ahead import one_ahead
-from webapp.answer.assessment import Assessment, Outcome, Urgency
+from webapp.answer.assessment import Assessment, Caution, Outcome, Urgency
 from webapp.answer.diagnose import examine, read_photo
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.answer.record import COLUMNS, Record, csv_row
@@ -20,14 +20,14 @@ from webapp.model.predictor import Predictor
 from webapp.photo import overlay
 from webapp.photo.imaging import PhotoError, centre_square
 from webapp.photo.overlay import Picture
+from webapp.server.request_log import note
 from webapp.site import wording
+from webapp.site.advice import caution
 from webapp.site.formats import Percent, megabytes
 from webapp.site.forms import NoPhoto
 from webapp.site.languages import gettext as _
 
 THUMBNAIL_SIDE: Final = 192  # pixels; twice its width in the table, about 8 kB
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins like this is run as a formula by spreadsheets; a file can be named so by anybody."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,19 @@ class Looked:
 
 @dataclass(frozen=True)
 class Row:
-    """One photo in the table; ``css_class`` is its outcome's, and empty where it could not be read."""
+    """One photo in the table.
+
+    Attributes:
+        css_class: The outcome's; empty where the photo could not be read.
+        caution: Why it is unsure although its number is low; empty otherwise.
+        chance: ``None`` where there is no number, or none to rely on.
+    """
 
     name: str
     thumbnail: Picture | None
     css_class: str
     answer: str
+    caution: str
     chance: Percent | None
     advice: str
 
@@ -84,6 +91,7 @@ def look(predictor: Predictor, photos: Sequence[AskedPhoto], settings: Settings)
         try:
             photo = read.result()
         except PhotoError as error:
+            note(error=error.code)
             sentence = PHOTO_MESSAGES[error.code].sentence
             yield Looked(Record.unreadable(name, sentence, version), error=error.code)
             continue
@@ -113,7 +121,7 @@ def _row(looked: Looked, bundle: Bundle) -> Row:
     name, assessment = looked.record.path or "", looked.assessment
     if assessment is None:
         message = PHOTO_MESSAGES[looked.error]
-        return Row(name, None, "", _(message.title), None, _(message.sentence))
+        return Row(name, None, "", _(message.title), "", None, _(message.sentence))
     answers = {
         Outcome.SIGNS: _("Signs of skin cancer detected."),
         Outcome.UNSURE: _("Unsure: have it looked at."),
@@ -124,31 +132,35 @@ def _row(looked: Looked, bundle: Bundle) -> Row:
         Urgency.ONE_WEEK: _("Show it to a doctor within one week."),
         Urgency.TWO_WEEKS: _("Show it to a doctor within two weeks."),
         Urgency.FOUR_WEEKS: _("Show it to a doctor within four weeks."),
-        Urgency.WATCH: _("This is not an all-clear. Look again in four weeks, sooner if it changes."),
+        Urgency.WATCH: _(
+            "This is not an all-clear. Show it to a doctor if it is new, changes, bleeds, does not heal or "
+            "worries you. Otherwise look again in four weeks."
+        ),
         Urgency.NONE: " ".join(
             f"{check.title}. {check.remedy}"
             for check in wording.checks(assessment.reasons, bundle.contract.gate)
             if check.failed
         ),
     }
+    what_to_do = advice[assessment.urgency]
+    if Caution.SMALL_SPOT in assessment.cautions:
+        what_to_do += f" {_('Send it again, larger')}."
     outcome = assessment.outcome
-    judged = outcome is not Outcome.CANNOT_JUDGE
+    has_number = outcome is not Outcome.CANNOT_JUDGE and assessment.reliable
     return Row(
         name,
         looked.thumbnail,
         outcome.replace("_", "-"),
         answers[outcome],
-        Percent(assessment.malignancy) if judged else None,
-        advice[assessment.urgency],
+        caution(assessment),
+        Percent(assessment.malignancy) if has_number else None,
+        what_to_do,
     )
 
 
 def _csv_address(records: Iterator[Record]) -> str:
     """Returns the CSV file of the command line as an address: nothing of it stays here to be fetched."""
-    lines = [csv_row(COLUMNS)]
-    for record in records:
-        name = record.path or ""
-        lines.append(replace(record, path=f"'{name}" if name.startswith(_FORMULA) else name).to_csv())
+    lines = [csv_row(COLUMNS), *(record.to_csv() for record in records)]
     # With the mark that spreadsheets need to read letters beyond ASCII.
     content = base64.b64encode("".join(lines).encode("utf-8-sig")).decode()
     return f"data:text/csv;charset=utf-8;base64,{content}"

@@ -12,6 +12,7 @@ from webapp.config import current_settings
 from webapp.model.predictor import current_predictor
 from webapp.photo.imaging import PhotoError, centre_square
 from webapp.server.rate_limits import count_photos
+from webapp.server.request_log import note
 from webapp.site import pages
 from webapp.site import several as several_photos
 from webapp.site.forms import NoPhoto, PhotoForm
@@ -86,6 +87,7 @@ def check_several() -> ResponseReturnValue:
     try:
         photos = several_photos.read_photos(request)
     except PhotoError as error:
+        note(error=error.code)
         page = several_photos.empty_page(error)
         return render_template("several.html", form=FlaskForm(), page=page), PHOTO_MESSAGES[error.code].status
     count_photos(len(photos))

@@ -77,9 +77,12 @@ def kinds() -> Mapping[str, Kind]:
     cancer, harmless = _("Cancer"), _("Harmless")
     return {
         "akiec": Kind(
-            _("Actinic keratosis or Bowen’s disease"),
-            _("Early form of cancer"),
-            _("Rough, scaly patches from years of sun. Left alone, some turn into skin cancer."),
+            _("Actinic keratosis, Bowen’s disease or squamous cell carcinoma"),
+            _("Cancer or an early form"),
+            _(
+                "Rough, scaly patches from years of sun, or the cancer that some of them turn into. "
+                "That cancer can spread, so it needs treatment."
+            ),
         ),
         "bcc": Kind(
             _("Basal cell carcinoma"),
@@ -273,7 +276,7 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
             (_("Delete the cookies of this site."), _("Or use another browser."), to_start),
         ),
         500: (
-            _("We have noted what happened and will look into it.") + f" {not_kept}",
+            _("Something failed while we worked on it. We did not keep your photo."),
             (wait, _("If it happens again, try another photo.")),
         ),
         503: (

@@ -3,8 +3,9 @@
 import colorsys
 import dataclasses
 import itertools
+import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
 from tests.conftest import AppMaker
-from tests.fakes import METRICS, FixedPredictor, ends, made_bundle, made_prediction
+from tests.fakes import FEW_TESTED, METRICS, FixedPredictor, ends, made_bundle, made_prediction
 from tests.rendered import render_lesion, to_bytes
 from webapp import create_app
 from webapp.answer.assessment import VERDICTS, Outcome
@@ -173,13 +174,12 @@ def test_words_colour_and_advice_agree_for_every_score_gate_answer_and_detail(ma
         assert banner is not None and banner["class"] == ["outcome", CLASS[expected]], case
         said = {WEEKS[words_] for words_ in WEEKS if words_ in words(page.main)}
         assert said == ({weeks} if weeks else set()), case
-        days = [
-            str(time["datetime"]) for time in page.select("main .card time") if "T" not in time["datetime"]
-        ]
+        times = [str(time["datetime"]) for time in page.select("main time")]
+        days = [time for time in times if "T" not in time]
         look_again = 4 if expected is Outcome.NO_SIGNS else None
         due = look_again if expected in (Outcome.NO_SIGNS, Outcome.CANNOT_JUDGE) else weeks
-        today = datetime.now(UTC).date()
-        assert days == ([(today + timedelta(weeks=due)).isoformat()] if due else []), case
+        (made,) = {datetime.fromisoformat(time).date() for time in times if "T" in time}
+        assert days == ([(made + timedelta(weeks=due)).isoformat()] if due else []), case
         for question, sentence in QUESTIONS.items():
             assert (sentence in words(page.select_one(".facts"))) == (question in ticked), case
         if expected is Outcome.CANNOT_JUDGE:
@@ -205,12 +205,32 @@ def test_red_never_says_that_most_were_cancer_where_they_were_not(make_app: AppM
     few = {"male": {"images": 703, "cancers": 20}, "female": {"images": 800, "cancers": 20}}
     metrics = {**METRICS, "test": {**METRICS["test"], "groups": {"sex": few}}}
     for figures, said in (
-        (METRICS, "In our test, most spots with this answer were skin cancer or an early form: 67 of 100."),
-        (metrics, "In our test, 18 of 100 spots with this answer were skin cancer or an early form."),
+        (METRICS, "most spots with this answer were skin cancer or an early form: 67 of 100."),
+        (metrics, "18 of 100 spots with this answer were skin cancer or an early form."),
     ):
         bundle = dataclasses.replace(made_bundle(), metrics=figures)
         page = send(make_app(FixedPredictor(PREDICTIONS[Outcome.SIGNS], bundle)).test_client(), photo)
-        assert words(page.select_one(".lead")) == said
+        assert (
+            words(page.select_one(".lead")) == f"In our test, which had more cancers than daily life, {said}"
+        )
+
+
+def test_of_an_answer_that_few_photos_of_the_test_got_no_share_is_told(
+    make_app: AppMaker, photo: bytes
+) -> None:
+    bundle = dataclasses.replace(made_bundle(), metrics=FEW_TESTED)
+    told = (
+        "Only 15 of the photos in our test got this answer. Skin cancer or an early form of it: 3 of them. "
+        "That is too few to say how safe it is."
+    )
+    page = send(make_app(FixedPredictor(PREDICTIONS[Outcome.NO_SIGNS], bundle)).test_client(), photo)
+    lead = "Too few photos in our test got this answer to say how safe it is: 15."
+    assert words(page.select_one(".lead")) == f"This does not rule it out. {lead}"
+    hundreds = words(page.select_one(".hundreds"))
+    assert hundreds.startswith(told) and "spots with this answer" not in hundreds
+    assert "The model misses 2" in hundreds, "what is known of all cancers is told all the same"
+    page = send(make_app(FixedPredictor(PREDICTIONS[Outcome.SIGNS], bundle)).test_client(), photo)
+    assert "were skin cancer or an early form: 88 of 100" in words(page.select_one(".lead"))
 
 
 @pytest.mark.parametrize(
@@ -235,19 +255,47 @@ def test_no_spot_or_several_are_not_judged_and_the_remedy_is_the_frame(
     assert "Looks like a spot on skin" not in text
 
 
-def test_a_spot_that_somebody_framed_may_be_small(make_app: AppMaker, photo: bytes) -> None:
+def test_a_spot_that_is_small_in_what_was_judged_gets_no_all_clear(make_app: AppMaker, photo: bytes) -> None:
     small = dataclasses.replace(PREDICTIONS[Outcome.NO_SIGNS], lesion_map=SMALL)
     client = make_app(FixedPredictor(small)).test_client()
-    framed = send(client, photo, box="0,0,450,450")
-    assert words(framed.h1).startswith(VERDICTS[Outcome.NO_SIGNS])
     unframed = send(client, photo)
-    assert words(unframed.h1).startswith(VERDICTS[Outcome.UNSURE])
+    # The page's script always sends a frame, touched or not: a box alone makes no spot large.
+    framed = send(client, photo, box="0,0,450,450")
+    for page in (unframed, framed):
+        assert words(page.h1).startswith(VERDICTS[Outcome.UNSURE])
+    large = make_app(FixedPredictor(PREDICTIONS[Outcome.NO_SIGNS])).test_client()
+    mended = send(large, photo, box="0,0,450,450")
+    assert words(mended.h1).startswith(VERDICTS[Outcome.NO_SIGNS])
     first = unframed.select_one(".advice li")
     assert "put the spot so that it fills about half of the frame" in words(first)
     assert first is not None and first.a is not None and first.a["href"] == "/"
     assert "Do not rely on this number." in words(unframed.select_one("#sure"))
+    assert (
+        "You can send the same spot again, larger: if no signs are found then, that answer counts instead"
+        in words(unframed.main)
+    )
+    assert "This answer stays as it is." not in words(unframed.main)
     with_symptoms = send(client, photo, "symptoms")
-    assert words(with_symptoms.select_one(".advice li")).startswith("Book a visit by")
+    assert words(with_symptoms.select_one(".advice li")).startswith("See a doctor by")
+    assert "Keep your visit, whatever another photo says." in words(with_symptoms.main)
+    for page, replaceable in ((mended, False), (framed, True), (unframed, True), (with_symptoms, False)):
+        kept = page.select_one("[data-keep]")
+        assert kept is not None
+        answer = json.loads(str(kept["data-answer"]))
+        assert answer["replaceable"] is replaceable
+        assert (answer["due"] is None) == (answer["outcome"] == "no_signs"), "no warning is lost"
+
+
+def test_a_low_number_that_did_not_decide_is_not_said_to_decide(make_app: AppMaker, photo: bytes) -> None:
+    client = make_app(FixedPredictor(PREDICTIONS[Outcome.NO_SIGNS])).test_client()
+    for ticked, said in (
+        ((), "We go by that number; but a low one alone is not enough for “no signs”."),
+        (("symptoms",), "That number is low, but it did not decide: the top of this page says why."),
+    ):
+        page = send(client, photo, *ticked)
+        assert f"add up to 3.18%. {said}" in words(page.select_one("#kinds"))
+    on_paper = get(client, "/spots/compare").find("section", {"aria-labelledby": "for-doctor"})
+    assert isinstance(on_paper, Tag) and "Below them it says “unsure”, too" in words(on_paper)
 
 
 def test_two_likely_kinds_stand_in_words_before_the_numbers(results: dict[Outcome, BeautifulSoup]) -> None:
@@ -379,7 +427,7 @@ def test_seven_probabilities_stand_sorted_as_numbers_with_bars_of_their_length(
     assert malignant == {
         "Melanoma",
         "Basal cell carcinoma",
-        "Actinic keratosis or Bowen’s disease Early form of cancer",
+        "Actinic keratosis, Bowen’s disease or squamous cell carcinoma",
     }
 
 
@@ -461,6 +509,19 @@ def test_only_a_photo_that_is_not_square_is_said_to_be_cut(make_app: AppMaker, p
     cut = "The model looked at the square in the middle of your photo only."
     assert cut in words(send(client, photo).main)
     assert cut not in words(send(client, to_bytes(render_lesion(1, 300, 300), "JPEG")).main)
+
+
+def test_wherever_a_photo_is_chosen_the_page_says_that_a_copy_of_it_goes_ahead(
+    client: FlaskClient, results: dict[Outcome, BeautifulSoup]
+) -> None:
+    copy = "your browser sends us a small copy. We find the spot in it, then drop it."
+    start = get(client, "/")
+    for page in (start, results[Outcome.CANNOT_JUDGE]):
+        said = page.select_one("#photo-hint .needs-script:not(.mouse-only)")
+        assert copy in words(said), "by the script alone: without it nothing goes ahead"
+        assert "Nothing is sent yet" not in page.get_text()
+    fate = start.find("section", {"aria-labelledby": "your-photo"})
+    assert isinstance(fate, Tag) and copy in words(fate.select_one(".needs-script"))
 
 
 def test_what_cannot_be_judged_shows_no_number_and_no_kind(results: dict[Outcome, BeautifulSoup]) -> None:
@@ -546,16 +607,34 @@ def test_an_own_model_has_a_page_about_it_without_figures(own_model: FlaskClient
     assert "How good it is" not in text and "HAM10000" not in text
 
 
+def test_another_projects_model_is_not_called_ours_and_cites_what_taught_it(make_app: AppMaker) -> None:
+    contract = made_bundle().contract
+    theirs = dataclasses.replace(
+        contract, name="clinic", training_data=("ISIC 2017 challenge, 2,000 images",)
+    )
+    bundle = Bundle(Path("nowhere"), theirs, None)
+    text = words(
+        get(make_app(FixedPredictor(PREDICTIONS[Outcome.SIGNS], bundle)).test_client(), "/about").main
+    )
+    assert "arXiv 1710.05006" in text and "PAD-UFES-20" not in text and "Made by" not in text
+
+
 def test_the_page_about_the_model_shows_the_bundle(client: FlaskClient) -> None:
     page = get(client, "/about")
     text = words(page.main)
-    assert "of 100 confirmed skin cancers in our test, 82 get “signs”, 13 “unsure”, and it misses 5." in text
+    assert (
+        "of 100 confirmed skin cancers in our test with photos through a skin microscope, "
+        "82 get “signs”, 13 “unsure”, and it misses 5." in text
+    )
     assert "Of 100 harmless spots, 10 get “signs”, 20 “unsure” and 70 “no signs”." in text
     assert "9.9.9, 29 February 2024" in text
     assert "a" * 64 in text and "b" * 64 in text
     assert "1,503 photos of spots that it had never seen" in text
     assert "Area under it: 0.940" in text
     assert "Average error: 0.030" in text
+    assert "rare kinds are weighted up, so that each kind counts alike" in words(page.caption)
+    assert "An answer lists the kinds by their plain chance." in words(page.caption)
+    assert "in per cent and weighted as in the table above (confusion matrix)" in text
     table, by_photos = page.select("table")
     assert [words(row) for row in table.select("tbody tr")][CLASSES.index("mel")] == (
         "Melanoma (mel) 77 75–79 66 64–68 50"
@@ -584,6 +663,23 @@ def test_a_figure_that_too_few_photos_tell_is_not_printed(make_app: AppMaker) ->
     page = get(make_app(FixedPredictor(PREDICTIONS[Outcome.SIGNS], bundle)).test_client(), "/about")
     assert "Melanoma (mel) too few too few 0" in words(page.table)
     assert "Phone, dark skin (types 5–6) too few 4" in words(page.main)
+
+
+def test_what_was_measured_of_dark_skin_and_of_keratosis_is_told_and_nothing_else(make_app: AppMaker) -> None:
+    for images, own, said in (
+        (4, None, "On dark skin it is less reliable, and it was tested on few such photos."),
+        (0, 0.746, "no photo in our test is known to show it."),
+    ):
+        phone = {**METRICS["phone"], "skin_types": {"5-6": {"images": images, "malignancy_auc": None}}}
+        if own:
+            phone["pad_definition"] = {"malignancy_auc": {"value": own, "low": 0.68, "high": 0.81}}
+        bundle = dataclasses.replace(made_bundle(), metrics={**METRICS, "phone": phone})
+        text = words(
+            get(make_app(FixedPredictor(PREDICTIONS[Outcome.SIGNS], bundle)).test_client(), "/about").main
+        )
+        assert said in text
+        told = "Where it counts as harmless, phone photos score 0.75 (0.68–0.81)." in text
+        assert told is (own is not None)
 
 
 @pytest.mark.parametrize("status", STATUS_MESSAGES)

@@ -2,7 +2,9 @@
 
 import base64
 import csv
+import dataclasses
 import io
+import json
 from typing import Any
 
 import pytest
@@ -14,15 +16,17 @@ from werkzeug.test import TestResponse
 from tests.conftest import AppMaker
 from tests.fakes import FixedPredictor, made_prediction
 from tests.rendered import render_lesion, to_bytes
+from tests.webapp.site.test_pages import SMALL, knowing_bundle
 from tests.webapp.site.test_views import token
 from webapp.answer.record import COLUMNS
 from webapp.api.question import MAX_PHOTOS
+from webapp.model.predictor import Prediction
 
 
-def send(client: FlaskClient, *files: tuple[bytes, str], path: str = "/several") -> TestResponse:
-    data: dict[str, Any] = {"csrf_token": token(client)}
+def send(client: FlaskClient, *files: tuple[bytes, str], **fields: str) -> TestResponse:
+    data: dict[str, Any] = {"csrf_token": token(client), **fields}
     data["photo"] = [(io.BytesIO(content), name) for content, name in files]
-    return client.post(path, data=data)
+    return client.post("/several", data=data)
 
 
 def rows(response: TestResponse) -> list[list[str]]:
@@ -119,6 +123,50 @@ def test_no_signs_is_never_an_all_clear(make_app: AppMaker, photo: bytes) -> Non
     client = make_app(FixedPredictor(made_prediction(0.01))).test_client()
     _, row = rows(send(client, (photo, "a.jpg")))
     assert row[1] == "No signs of skin cancer detected." and "not an all-clear" in row[3]
+
+
+@pytest.mark.parametrize(
+    ("prediction", "fields", "said", "number"),
+    [
+        (
+            made_prediction(0.01, unfamiliarity=7),
+            {},
+            "This photo differs from those we were tested on. So we do not say “no signs”.",
+            "–",
+        ),
+        (
+            dataclasses.replace(made_prediction(0.01), lesion_map=SMALL),
+            {},
+            "The spot is small in this photo. So we do not say “no signs”.",
+            "–",
+        ),
+        (
+            made_prediction(0.01),
+            {"symptoms": "true"},
+            "You told us something that a doctor should look at, whatever the photo shows.",
+            "1.00%",
+        ),
+        (
+            made_prediction(0.06),
+            {"sex": "female"},
+            "The chance of cancer is low only with your age, sex and place. From the photo alone it is "
+            "higher. So we do not say “no signs”.",
+            "0.86%",
+        ),
+        (made_prediction(0.1), {}, "", "10.00%"),
+    ],
+)
+def test_unsure_with_a_low_number_says_why_and_shows_none_that_is_not_to_be_relied_on(
+    make_app: AppMaker, photo: bytes, prediction: Prediction, fields: dict[str, str], said: str, number: str
+) -> None:
+    client = make_app(FixedPredictor(prediction, knowing_bundle())).test_client()
+    response = send(client, (photo, "a.jpg"), **fields)
+    _, row = rows(response)
+    assert row[1:3] == [f"Unsure: have it looked at. {said}".strip(), number]
+    (record,) = saved(response)
+    assert bool(json.loads(record["cautions"])) == bool(said), "the file says it as the API does"
+    assert record["malignancy"] != ""
+    assert row[3].endswith("Send it again, larger.") == said.startswith("The spot is small")
 
 
 def test_photos_count_one_by_one_for_the_limit(make_app: AppMaker, photo: bytes) -> None:

@@ -76,7 +76,7 @@ def test_a_translation_is_complete(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
-def test_a_translation_keeps_placeholders_and_markup(language: str) -> None:
+def test_a_translation_keeps_variables_and_markup(language: str) -> None:
     for message in read(translation(language)):
         if message.id:
             kept = Counter(PLACEHOLDER_OR_TAG.findall(message.string))
