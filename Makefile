@@ -39,7 +39,7 @@ audit: $(VENV)/.dev
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
 
-# Fifteen minutes: takes each protection out of a copy once and expects its test to fail.
+# Twenty-five minutes: takes each protection out of a copy once and expects its test to fail.
 protections: $(VENV)/.dev
 	$(BIN)/python -m scripts.remove_protections
 

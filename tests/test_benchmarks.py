@@ -85,13 +85,26 @@ def test_a_point_without_an_answer_is_said_and_the_rest_is_told() -> None:
     figures["apps"]["twin"]["loads"]["jpeg-12mp"]["4"] = none
     figures["apps"]["app"]["loads"]["heic-12mp"]["4"] = none
     figures["apps"]["app"]["loads"]["jpeg-600x450"]["4"] = none
+    figures["by_turns"]["jpeg-12mp"][2]["twin"] = 0.0
     page = report(figures, None, None)
     assert "| JPEG, 12 MP | 4 | twin (b) | no answer | | | 0 (7 failed) |  |" in page
     assert "| JPEG, 600 × 450 | 4 | this app | no answer | | | 0 (7 failed) |  |" in page
-    assert "| answers/s at 4 clients, 12 MP, against the twin | ≥ 4 times | no answer | **missed** |" in page
+    rounds = "against the twin, median of the rounds"
+    assert f"| answers/s at 4 clients, 12 MP, {rounds} | ≥ 4 times | no answer | **missed** |" in page
     (cost,) = [line for line in page.splitlines() if line.startswith("| HEIC, 12 MP | no answer | ")]
     assert cost.count("|") == 4
     assert "None" not in page and "nan" not in page
+
+
+def test_the_median_of_the_rounds_by_turns_is_held_against_five_times() -> None:
+    figures = copy.deepcopy(FIGURES)
+    for rates, reached in (
+        ([(50, 10), (90, 10), (40, 10)], ("5.0 times", True)),
+        ([(49, 10), (90, 10), (40, 10)], ("4.9 times", False)),
+    ):
+        figures["by_turns"]["jpeg-600x450"] = [{"app": app, "twin": twin} for app, twin in rates]
+        row = targets(figures)[0]
+        assert (row["reached"], row["kept"]) == reached
 
 
 class Hanging(socketserver.BaseRequestHandler):
