@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 from flask import Blueprint
@@ -31,8 +31,17 @@ ENDED_EARLY: Final = 3  # exit status; 1 is for photos that cannot be read, 2 fo
 INTERRUPTED: Final = 130  # as shells have it
 
 
+class PhotoPath(click.Path):
+    """A path as it was typed, if anything was: that of an unset variable would be the working directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("A path is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @bp.cli.command("predict")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
+@click.argument("paths", nargs=-1, required=True, type=PhotoPath(path_type=Path, readable=False))
 @click.option(
     "--format",
     "output",
@@ -187,14 +196,15 @@ def predict_file(
     try:
         with path.open("rb") as stream:
             if find_spot:
-                photo, box = read_spot(stream, settings, predictor)
+                photo, proposal = read_spot(stream, settings, predictor)
             else:
-                photo, box = read_photo(stream, settings), None
+                photo, proposal = read_photo(stream, settings), None
     except PhotoError as error:
         return Record.unreadable(name, PHOTO_MESSAGES[error.code].sentence, version)
     except OSError as error:
         return Record.unreadable(name, f"This file cannot be opened: {error.strerror}.", version)
-    return Record.of(name, examine(predictor, photo, box=box, details=details), version)
+    box, others = (proposal.box, proposal.others) if proposal else (None, False)
+    return Record.of(name, examine(predictor, photo, box=box, details=details, others=others), version)
 
 
 def _text(record: Record) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import chdir, closing
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,32 @@ def test_auto_looks_where_the_spot_is(make_app: AppMaker, folder: Path) -> None:
     assert 0 <= left < right < 300 and 0 <= upper < lower < 300
     broken = predict(app, folder / "a broken one.jpeg", "--box", "auto")
     assert (broken.exit_code, broken.stdout[:6]) == (1, "Error:")
+
+
+def test_where_auto_leaves_another_spot_out_there_is_no_all_clear(make_app: AppMaker, folder: Path) -> None:
+    lesion_map = np.full((24, 24), 0.1, np.float32)
+    lesion_map[2:10, 2:10] = lesion_map[17:21, 17:21] = 0.99
+    app = make_app(FixedPredictor(dataclasses.replace(made_prediction(0.01), lesion_map=lesion_map)))
+    result = predict(app, folder / "b.JPG", "--box", "auto")
+    caution = CAUTION_SENTENCES[Caution.OTHER_SPOT]
+    assert result.stdout == f"Prediction: Unsure: have it looked at\nConfidence: 1.00%\nCaution: {caution}\n"
+
+
+def test_an_empty_path_is_not_the_working_directory(app: Flask, folder: Path) -> None:
+    with chdir(folder):
+        result = predict(app, "")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "A path is empty." in result.stderr
+        assert predict(app, ".").stdout.count("Prediction:") == 5
+
+
+def test_an_empty_folder_among_others_is_named(app: Flask, folder: Path, tmp_path: Path) -> None:
+    card = folder / "card"
+    card.mkdir()
+    (card / ".DS_Store").write_text("of a system")
+    result = predict(app, folder / "b.JPG", card)
+    assert result.stderr == f"Skipped: {card} (an empty folder)\n"
+    assert (result.exit_code, result.stdout.count("Prediction:")) == (0, 1)
 
 
 def test_one_photo_prints_what_the_origins_script_printed(app: Flask, folder: Path) -> None:

@@ -12,7 +12,14 @@ from train.datasets.frames import in_true_aspect
 from train.datasets.masks import Masks, covered
 from train.datasets.scenes import OutlinedFrame, outlined_frame, placed
 from train.evaluation.answers import Answers, Looks, predict_images, scored_malignancy
-from train.evaluation.metrics import RESAMPLES, Scored, auc, mean_with_interval, with_intervals
+from train.evaluation.metrics import (
+    RESAMPLES,
+    Scored,
+    auc,
+    mean_with_interval,
+    share_with_interval,
+    with_intervals,
+)
 from webapp.answer.crop_proposal import propose_box, with_margin
 from webapp.model.predictor import Predictor
 from webapp.photo.imaging import Box, Photo, centre_square
@@ -29,8 +36,8 @@ FRAME_PIXELS: Final = 450
 def proposed(predictor: Looks, frame: Image.Image) -> Box:
     """Returns the square at which the app looks in a whole photo in its true aspect if it is to find the spot
     itself, in pixels of the photo: the middle where it finds none."""
-    box = propose_box(cast(Predictor, predictor), Photo(frame, "PNG", frame.size))
-    return box or centre_square(*frame.size)
+    proposal = propose_box(cast(Predictor, predictor), Photo(frame, "PNG", frame.size))
+    return proposal.box if proposal else centre_square(*frame.size)
 
 
 def coverage_metrics(
@@ -56,8 +63,9 @@ def coverage_metrics(
         areas.append((2 * half / min(frame.size)) ** 2)
     tree: dict[str, Any] = {"covered": COVERED, "images": len(groups)}
     names = np.array(groups)
-    for name, values in (("covers", hits), ("same_box_in_the_middle", middle_hits), ("area", areas)):
-        tree[name] = mean_with_interval(np.array(values), names, resamples) if groups else None
+    for name, mask in (("covers", hits), ("same_box_in_the_middle", middle_hits)):
+        tree[name] = share_with_interval(np.array(mask), names) if groups else None
+    tree["area"] = mean_with_interval(np.array(areas), names, resamples) if groups else None
     return tree
 
 
@@ -129,7 +137,7 @@ def far_metrics(
         return tree
     answers = {name: predict_images(predictor, each) for name, each in looks.items()}
     scored = scored_malignancy(answers["middle"])
-    tree["covers"] = mean_with_interval(np.array(hits), scored.groups, resamples)
+    tree["covers"] = share_with_interval(np.array(hits), scored.groups)
     both = Scored(
         scored.malignant,
         scored.malignancy,

@@ -47,6 +47,7 @@ class Caution(StrEnum):
 
     UNUSUAL = "unusual"
     SMALL_SPOT = "small_spot"
+    OTHER_SPOT = "other_spot"
     DETAILS = "details"
     SYMPTOMS = "symptoms"
 
@@ -178,6 +179,7 @@ def assess(
     reasons: tuple[Reason, ...],
     answers: Answers,
     details: Details = NO_DETAILS,
+    others: bool = False,
 ) -> Assessment:
     """Decides the answer for one photo.
 
@@ -188,6 +190,7 @@ def assess(
         answers: What the person said; any tick raises ``no_signs`` to ``unsure`` and halves the time.
         details: What a doctor would ask. They move the malignancy up or down, but ``no_signs`` must be
             below its limit with and without them.
+        others: Whether the photo shows another spot, which was not judged.
     """
     weighed, thresholds = weigh(prediction, details, point.details), point.thresholds
     malignancy = weighed.malignancy
@@ -200,7 +203,7 @@ def assess(
     elif malignancy >= thresholds.unsure:
         outcome = Outcome.UNSURE
     else:
-        cautions = _cautions(prediction, thresholds, answers)
+        cautions = _cautions(prediction, thresholds, answers, others)
         outcome = Outcome.UNSURE if cautions else Outcome.NO_SIGNS
     if outcome is Outcome.NO_SIGNS:
         confidence = 1 - malignancy
@@ -240,8 +243,11 @@ def photo_cautions(prediction: Prediction, thresholds: Thresholds) -> tuple[Caut
     return tuple(caution for caution, applies in found.items() if applies)
 
 
-def _cautions(prediction: Prediction, thresholds: Thresholds, answers: Answers) -> tuple[Caution, ...]:
+def _cautions(
+    prediction: Prediction, thresholds: Thresholds, answers: Answers, others: bool
+) -> tuple[Caution, ...]:
     told = {
+        Caution.OTHER_SPOT: others,
         Caution.DETAILS: prediction.malignancy >= thresholds.unsure,
         Caution.SYMPTOMS: answers.any,
     }

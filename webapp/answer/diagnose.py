@@ -3,7 +3,7 @@
 from typing import IO, Final
 
 from webapp.answer.assessment import Answers, Assessment, assess, find_reasons
-from webapp.answer.crop_proposal import propose_box
+from webapp.answer.crop_proposal import Proposal, propose_box
 from webapp.answer.details import NO_DETAILS, Details
 from webapp.config import Settings
 from webapp.model.predictor import Predictor
@@ -31,7 +31,7 @@ def read_photo(stream: IO[bytes], settings: Settings, box: Box | None = None) ->
     return _decoded(_bytes(stream, settings), settings, box)
 
 
-def read_spot(stream: IO[bytes], settings: Settings, predictor: Predictor) -> tuple[Photo, Box | None]:
+def read_spot(stream: IO[bytes], settings: Settings, predictor: Predictor) -> tuple[Photo, Proposal | None]:
     """Reads a photo and looks where its spot probably is.
 
     Args:
@@ -40,7 +40,7 @@ def read_spot(stream: IO[bytes], settings: Settings, predictor: Predictor) -> tu
         predictor: The network to ask, once about all of the photo and once about the spot.
 
     Returns:
-        The photo, with the details of the proposed box, and that box; ``None`` where no spot was found.
+        The photo, with the details of the proposed box, and the proposal; ``None`` where no spot was found.
 
     Raises:
         PhotoError: The photo cannot be read or is over a limit.
@@ -48,11 +48,11 @@ def read_spot(stream: IO[bytes], settings: Settings, predictor: Predictor) -> tu
     data = _bytes(stream, settings)
     photo = _decoded(data, settings)
     with timed("propose"):
-        box = propose_box(predictor, photo)
-    if box is None or photo.image.size == photo.size:
-        return photo, box
+        proposal = propose_box(predictor, photo)
+    if proposal is None or photo.image.size == photo.size:
+        return photo, proposal
     # Anew: scaled down as a whole, a small spot has lost its details.
-    return _decoded(data, settings, box), box
+    return _decoded(data, settings, proposal.box), proposal
 
 
 def _bytes(stream: IO[bytes], settings: Settings) -> bytes:
@@ -76,6 +76,7 @@ def examine(
     answers: Answers = NO_ANSWERS,
     box: Box | None = None,
     details: Details = NO_DETAILS,
+    others: bool = False,
 ) -> Assessment:
     """Assesses one photo.
 
@@ -85,6 +86,7 @@ def examine(
         answers: What the person said about the spot.
         box: The part to look at, in pixels of the photo as it was sent; the centre square if ``None``.
         details: What the person said about age, sex and place.
+        others: Whether nobody chose the box, and it leaves another spot out.
     """
     contract = predictor.bundle.contract
     with timed("predict"):
@@ -94,6 +96,6 @@ def examine(
     whole = photo.size if box is None else (width, height)
     reasons = find_reasons(whole, min(width, height), prediction, contract.gate)
     point = contract.operating_point(prediction.phone)
-    assessment = assess(prediction, point, reasons, answers, details)
+    assessment = assess(prediction, point, reasons, answers, details, others)
     note(outcome=assessment.outcome, model_version=contract.version)
     return assessment

@@ -209,6 +209,9 @@ STATUS_MESSAGES: Final[Mapping[int, Message]] = {
 CAUTION_SENTENCES: Final[Mapping[Caution, str]] = {
     Caution.UNUSUAL: N_("This photo differs from those we were tested on. So we do not say “no signs”."),
     Caution.SMALL_SPOT: N_("The spot is small in this photo. So we do not say “no signs”."),
+    Caution.OTHER_SPOT: N_(
+        "There is another spot in this photo, which was not judged. So we do not say “no signs”."
+    ),
     Caution.DETAILS: N_(
         "The chance of cancer is low only with your age, sex and place. From the photo alone it is "
         "higher. So we do not say “no signs”."

@@ -35,6 +35,11 @@ class Spot:
         return float(self.places.mean())
 
     @property
+    def beyond_doubt(self) -> bool:
+        """Whether it is sure and large enough to count beside another."""
+        return self.peak >= SURE and self.area >= LEAST_AREA
+
+    @property
     def cut_off(self) -> bool:
         """Whether it goes on beyond the edge of the square."""
         left, upper, right, lower = self.box
@@ -77,7 +82,7 @@ def beside(lesion_map: np.ndarray) -> float:
     """
     found = spots_of(lesion_map)
     shown = [*found[:1], *(spot for spot in found[1:] if not spot.cut_off)]
-    sure = [spot.weight for spot in shown if spot.peak >= SURE and spot.area >= LEAST_AREA]
+    sure = [spot.weight for spot in shown if spot.beyond_doubt]
     return (sum(sure[1:]) + sum(sure[2:])) / sum(spot.weight for spot in shown) if sure[1:] else 0.0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from webapp.answer.ahead import one_ahead
 from webapp.answer.assessment import Outcome
+from webapp.answer.crop_proposal import Proposal
 from webapp.answer.diagnose import examine, read_photo, read_spot
 from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.answer.record import Record
@@ -14,10 +15,10 @@ from webapp.api.question import AskedPhoto
 from webapp.config import Settings
 from webapp.model.predictor import Predictor
 from webapp.photo import overlay
-from webapp.photo.imaging import Box, Photo, PhotoError
+from webapp.photo.imaging import Photo, PhotoError
 from webapp.server.request_log import note
 
-Read = tuple[Photo, Box | None]
+Read = tuple[Photo, Proposal | None]
 """A photo and the part to look at."""
 
 
@@ -42,11 +43,13 @@ def answers(
 def _read(predictor: Predictor, asked: AskedPhoto, settings: Settings) -> Read:
     if asked.find_spot:
         return read_spot(asked.upload.stream, settings, predictor)
-    return read_photo(asked.upload.stream, settings, asked.box), asked.box
+    photo = read_photo(asked.upload.stream, settings, asked.box)
+    return photo, Proposal(asked.box) if asked.box else None
 
 
-def _judge(predictor: Predictor, asked: AskedPhoto, photo: Photo, box: Box | None) -> dict[str, Any]:
-    assessment = examine(predictor, photo, asked.answers, box, asked.details)
+def _judge(predictor: Predictor, asked: AskedPhoto, photo: Photo, part: Proposal | None) -> dict[str, Any]:
+    box, others = (part.box, part.others) if part else (None, False)
+    assessment = examine(predictor, photo, asked.answers, box, asked.details, others)
     record = Record.of(asked.upload.filename, assessment, predictor.bundle.contract.version).to_dict()
     if asked.find_spot:
         record |= {"box": None if box is None else list(box)}

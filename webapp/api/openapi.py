@@ -69,8 +69,9 @@ RECORD: Final[Mapping[str, str]] = {
     ),
     "cautions": N_(
         "Why it is not no_signs although the malignancy is low: unusual (unlike the photos of our test), "
-        "small_spot (it fills less than a tenth of the part that was judged), details (low only with age, "
-        "sex and place), symptoms (something was ticked)."
+        "small_spot (it fills less than a tenth of the part that was judged), other_spot (auto leaves "
+        "another spot of the photo out), details (low only with age, sex and place), symptoms (something was "
+        "ticked)."
     ),
     "photo_malignancy": N_("0 to 1: the malignancy of the photo alone, without age, sex and place."),
     "box": N_(

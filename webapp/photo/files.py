@@ -62,6 +62,8 @@ def _photos_in(folder: Path, skip: Skip) -> Iterator[Path]:
         children = sorted(folder.iterdir())
     except OSError as error:
         return skip(folder, f"{CANNOT_BE_OPENED}: {error.strerror}")
+    if all(map(is_system_file, children)):  # a card that is not there leaves its folder
+        skip(folder, "an empty folder")
     for child in children:
         if is_system_file(child):
             continue

@@ -149,6 +149,10 @@ def number_note(assessment: Assessment) -> Notice | None:
         Caution.SMALL_SPOT: Notice(
             unreliable, _("The spot is small in this photo, so the model saw few of its details.")
         ),
+        Caution.OTHER_SPOT: Notice(
+            _("This number is not the whole answer."),
+            _("It is about one spot in this photo, and there is another."),
+        ),
         Caution.DETAILS: Notice(
             _("This number is not the whole answer."),
             _("We say “no signs” only if it is low with and without age, sex and place."),

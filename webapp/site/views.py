@@ -47,7 +47,8 @@ def crop() -> ResponseReturnValue:
     if (upload := request.files.get("photo")) is None:
         raise NoPhoto
     photo = read_photo(upload.stream, current_settings())
-    return {"box": propose_box(current_predictor(), photo) or centre_square(*photo.size)}
+    proposal = propose_box(current_predictor(), photo)
+    return {"box": proposal.box if proposal else centre_square(*photo.size)}
 
 
 @bp.get("/spots")

@@ -46,8 +46,8 @@ def test_the_proposal_is_a_square_inside_the_photo_with_the_spot_and_some_skin(
     side = share * min(size)
     left, upper = (min(at * whole, whole - side) for at, whole in zip(place, size, strict=True))
     found = propose_box(DarkSpots(), photo(size, (left, upper, left + side, upper + side)))
-    assert found is not None
-    x0, y0, x1, y1 = found
+    assert found is not None and not found.others
+    x0, y0, x1, y1 = found.box
     assert x1 - x0 == pytest.approx(y1 - y0)
     assert x0 >= 0 and y0 >= 0 and x1 <= size[0] + 1e-6 and y1 <= size[1] + 1e-6
     step = CLOSER * side / CELLS
@@ -62,14 +62,26 @@ def test_another_spot_elsewhere_does_not_widen_the_box() -> None:
     alone, beside = (
         propose_box(DarkSpots(), photo((600, 450), *each)) for each in ((spot,), (spot, smaller))
     )
-    assert alone == pytest.approx(beside, abs=5)
+    assert alone is not None and beside is not None
+    assert alone.box == pytest.approx(beside.box, abs=5)
+    assert not alone.others and beside.others
+
+
+@pytest.mark.parametrize(
+    "other",
+    [(450, 350, 500, 360), (560, 350, 600, 400), (190, 190, 215, 215)],
+    ids=["less than a place of the map", "cut off", "in the box"],
+)
+def test_only_a_whole_spot_beyond_doubt_outside_of_the_box_is_another(other: Box) -> None:
+    found = propose_box(DarkSpots(), photo((600, 450), (100, 100, 160, 160), other))
+    assert found is not None and not found.others
 
 
 def test_a_large_spot_is_looked_at_once() -> None:
     predictor = DarkSpots()
     found = propose_box(predictor, photo((600, 450), (150, 80, 450, 380)))
     assert len(predictor.looked) == 1 and found is not None
-    assert found[0] <= 150 and found[2] >= 450
+    assert found.box[0] <= 150 and found.box[2] >= 450
 
 
 def test_the_network_looks_at_the_whole_photo_and_then_closer() -> None:
@@ -79,4 +91,4 @@ def test_the_network_looks_at_the_whole_photo_and_then_closer() -> None:
     assert first == (0, 0, 600, 450)
     assert second is not None and found is not None
     assert second[2] - second[0] == pytest.approx(CLOSER * 120 / 2, rel=0.4)
-    assert found[0] < 200 < 320 < found[2], "in pixels as it was sent"
+    assert found.box[0] < 200 < 320 < found.box[2], "in pixels as it was sent"

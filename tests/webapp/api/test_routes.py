@@ -262,6 +262,21 @@ def test_auto_looks_where_the_spot_is_and_says_where_that_was(make_app: AppMaker
     assert both[1]["cautions"] == ["small_spot"], "a box alone makes no spot large"
 
 
+def test_auto_gives_no_all_clear_where_it_leaves_another_spot_out(make_app: AppMaker, photo: bytes) -> None:
+    lesion_map = np.full((24, 24), 0.1, np.float32)
+    lesion_map[2:10, 2:10] = 0.99
+    lesion_map[16:20, 17:21] = 0.99
+    for malignancy, outcome in ((0.01, "unsure"), (0.9, "signs")):
+        prediction = dataclasses.replace(made_prediction(malignancy), lesion_map=lesion_map)
+        client = make_app(FixedPredictor(prediction)).test_client()
+        auto = send_several(client, photo, box="auto").get_json()
+        assert (auto["outcome"], auto["cautions"]) == (outcome, ["other_spot"] if outcome == "unsure" else [])
+    # Who says where to look has seen both.
+    prediction = dataclasses.replace(made_prediction(0.01), lesion_map=lesion_map)
+    client = make_app(FixedPredictor(prediction)).test_client()
+    assert send_several(client, photo, box="0,0,300,300").get_json()["outcome"] == "no_signs"
+
+
 def test_auto_looks_at_the_middle_where_no_spot_is_found(make_app: AppMaker, photo: bytes) -> None:
     predictor = FixedPredictor(made_prediction(0.01))
     record = send_several(make_app(predictor).test_client(), photo, box="auto").get_json()
