@@ -38,6 +38,7 @@ def documents() -> dict[Path, str]:
         twin=figures["apps"]["twin"],
         rehearsal=rehearsal,
         machine=figures["machine"],
+        turns=figures["by_turns"]["jpeg-600x450"],
     )
     begin, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     _, end, after = rest.partition(END)
@@ -72,9 +73,11 @@ def _read(name: str) -> Any:
 
 
 def _template(name: str) -> Template:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).get_template(name)
+    )
+    environment.filters["median"] = statistics.median
+    return environment.get_template(name)
 
 
 def targets(figures: Mapping[str, Any]) -> list[dict[str, Any]]:

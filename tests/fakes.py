@@ -86,7 +86,11 @@ METRICS: Final[Mapping[str, Any]] = {
             dx: {"images": 50, "recall": figure(0.77), "precision": figure(0.66)} for dx in CLASSES
         },
         "confusion": [[44 if row == column else 1 for column in range(7)] for row in range(7)],
-        "roc": {"fpr": [0.0, 0.1, 0.4, 1.0], "tpr": [0.0, 0.82, 0.97, 1.0]},
+        "roc": {
+            "fpr": [0.0, 0.1, 0.28, 0.4, 1.0],
+            "tpr": [0.0, 0.82, 0.95, 0.97, 1.0],
+            "at": {"signs": {"fpr": 0.1, "tpr": 0.82}, "unsure": {"fpr": 0.28, "tpr": 0.95}},
+        },
         "malignancy_ece": figure(0.03),
         "class_ece": figure(0.04),
         "calibration": {

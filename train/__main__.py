@@ -51,12 +51,12 @@ The steps in order, each reading what the one before it wrote:
   report      render README's table, the model card and the pictures from metrics.json
   all         split (if there is none yet), fit, calibrate, export, evaluate, report
 
-example: the student of the committed targets (add embed and teach before it to make these anew)
+example: the student of the committed targets (train/README.md has what made these)
   python -m train fit --data ham10000.zip --phone pad_ufes_20.zip --extra isic2017.zip \\
     --targets train/datasets/targets.npz --model lite2 --frozen-stages 3 --run runs/student
 example: a network from the start
   python -m train download --to data/ham10000
-  python -m train all --data data/ham10000 --run runs/lite0 --bundle webapp/bundle
+  python -m train all --data data/ham10000 --run runs/lite0 --bundle runs/bundle
 """
 
 STEPS = (

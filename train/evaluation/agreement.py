@@ -1,6 +1,6 @@
 """Whether the LiteRT file answers as the Keras model does that it was made from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from train.datasets.dataset import Subset, true_centre_square
 from train.evaluation.judging import outcome_of
-from train.evaluation.metrics import Figures, Scored, class_figures, share_with_interval
+from train.evaluation.metrics import Scored, class_figures, share_with_interval
 from webapp.model.bundle import load_bundle
 from webapp.model.labels import CLASSES
 from webapp.model.predictor import Prediction, read_outputs
@@ -68,7 +68,7 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
     return tree
 
 
-def _figures(subset: Subset, predictions: Sequence[Prediction]) -> Figures:
+def _figures(subset: Subset, predictions: Sequence[Prediction]) -> Mapping[str, float]:
     records = subset.records
     return class_figures(
         Scored(

@@ -1,11 +1,11 @@
 """What the thresholds do: sensitivity, specificity, predictive values, and how answers end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from train.evaluation.metrics import RESAMPLES, Figures, Scored, share, with_intervals
+from train.evaluation.metrics import Figures, Scored, Share, with_intervals
 from webapp.answer.assessment import Outcome
 from webapp.model.contract import Thresholds
 from webapp.model.labels import CLASSES
@@ -17,25 +17,24 @@ PREVALENCES: Final = (0.01, 0.05, 0.10, 0.20)
 
 
 def operating_figures(point: Point) -> Callable[[Scored], Figures]:
-    """Returns a function for what flagging at an operating point does.
+    """Returns a function for what flagging at an operating point does: the sensitivity and the specificity of
+    "malignancy ≥ the limit that holds for the photo", and melanoma's sensitivity apart.
 
-    Sensitivity and specificity of "malignancy ≥ the limit that holds for the photo", melanoma's
-    apart, and ``ppv/P`` for each of ``PREVALENCES``: of 1 flagged, how much is cancer where P of the
-    spots are (Bayes); ``npv/P``, of 1 not flagged, how much is harmless.
+    A photo that never gets "no signs", because it is unusual or its spot small, has 0 for the limit of
+    ``unsure``: it is flagged whatever its malignancy.
     """
     column = POINTS.index(point)
 
     def figures(scored: Scored) -> Figures:
         assert scored.limits is not None
         flagged = scored.malignancy >= scored.limits[:, column]
-        sensitivity, specificity = share(flagged[scored.malignant]), share(~flagged[~scored.malignant])
-        found = {"sensitivity": sensitivity, "specificity": specificity}
+        sides = {
+            "sensitivity": (flagged, scored.malignant),
+            "specificity": (~flagged, ~scored.malignant),
+        }
         if scored.truth is not None:
-            found["melanoma_sensitivity"] = share(flagged[scored.truth == CLASSES.index("mel")])
-        for prevalence in PREVALENCES:
-            ppv, npv = predictive_values(sensitivity, specificity, prevalence)
-            found |= {f"ppv/{prevalence:g}": ppv, f"npv/{prevalence:g}": npv}
-        return found
+            sides["melanoma_sensitivity"] = (flagged, scored.truth == CLASSES.index("mel"))
+        return _shares(scored, sides)
 
     return figures
 
@@ -51,23 +50,29 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
 
-def operating_points(scored: Scored, limits: Thresholds, resamples: int = RESAMPLES) -> dict[str, Any]:
+def operating_points(scored: Scored, limits: Thresholds) -> dict[str, Any]:
     """Returns the branch ``operating_points`` of a test set.
+
+    Beside :func:`operating_figures` it has ``ppv`` for each of ``PREVALENCES``: of 1 flagged, how much is
+    cancer where so many of the spots are (Bayes); and ``npv``: of 1 not flagged, how much is harmless. Their
+    intervals reach from both shares at their low ends to both at their high ends, which is too wide rather
+    than too narrow.
 
     Args:
         scored: With ``limits``, by which photos are flagged.
         limits: The contract's for this kind of photo, to be stated beside.
-        resamples: Of the bootstrap.
     """
     tree: dict[str, Any] = {}
     for point in POINTS:
-        tree[point] = {"threshold": getattr(limits, point), "ppv": {}, "npv": {}}
-        for name, found in with_intervals(scored, operating_figures(point), resamples).items():
-            group, _, prevalence = name.partition("/")
-            if prevalence:
-                tree[point][group][prevalence] = found
-            else:
-                tree[point][group] = found
+        found = with_intervals(scored, operating_figures(point))
+        tree[point] = {"threshold": getattr(limits, point), "ppv": {}, "npv": {}, **found}
+        for prevalence in PREVALENCES:
+            ends: Mapping[str, tuple[float, float]] = {
+                end: predictive_values(found["sensitivity"][end], found["specificity"][end], prevalence)
+                for end in ("value", "low", "high")
+            }
+            for column, name in enumerate(("ppv", "npv")):
+                tree[point][name][f"{prevalence:g}"] = {end: values[column] for end, values in ends.items()}
     return tree
 
 
@@ -87,24 +92,32 @@ def _ends(scored: Scored) -> dict[Outcome, np.ndarray]:
 def missed_figures(scored: Scored) -> Figures:
     """Returns ``missed``: which share of the cancers ends in "no signs"; ``spared``: of the harmless."""
     cleared = _ends(scored)[Outcome.NO_SIGNS]
-    return {"missed": share(cleared[scored.malignant]), "spared": share(cleared[~scored.malignant])}
+    return _shares(scored, {"missed": (cleared, scored.malignant), "spared": (cleared, ~scored.malignant)})
 
 
 def outcome_figures(scored: Scored) -> Figures:
     """Returns ``cancer/<outcome>`` and ``harmless/<outcome>``: how the photos of each end in the app."""
     ends = _ends(scored)
     sides = {"cancer": scored.malignant, "harmless": ~scored.malignant}
-    return {
-        f"{side}/{outcome}": share(mask[is_side])
-        for side, is_side in sides.items()
-        for outcome, mask in ends.items()
-    }
+    return _shares(
+        scored,
+        {
+            f"{side}/{outcome}": (mask, is_side)
+            for side, is_side in sides.items()
+            for outcome, mask in ends.items()
+        },
+    )
 
 
-def outcomes(scored: Scored, resamples: int = RESAMPLES) -> dict[str, dict[str, Any]]:
+def _shares(scored: Scored, sides: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figures:
+    """Returns for each name the share of the second mask's photos that are in the first, too."""
+    return {name: Share(mask[part], scored.groups[part]) for name, (mask, part) in sides.items()}
+
+
+def outcomes(scored: Scored) -> dict[str, dict[str, Any]]:
     """Returns the branch ``outcomes`` of a test set: ``{cancer, harmless}`` → outcome → share."""
     tree: dict[str, dict[str, Any]] = {"cancer": {}, "harmless": {}}
-    for name, found in with_intervals(scored, outcome_figures, resamples).items():
+    for name, found in with_intervals(scored, outcome_figures).items():
         side, outcome = name.split("/")
         tree[side][outcome] = found
     return tree
@@ -112,14 +125,17 @@ def outcomes(scored: Scored, resamples: int = RESAMPLES) -> dict[str, dict[str, 
 
 def answer_figures(scored: Scored) -> Figures:
     """Returns for each answer which share of the photos that get it are cancers; NaN of none."""
-    return {
-        str(outcome): share(scored.malignant[mask])
-        for outcome, mask in _ends(scored).items()
-        if outcome is not Outcome.CANNOT_JUDGE
-    }
+    return _shares(
+        scored,
+        {
+            str(outcome): (scored.malignant, mask)
+            for outcome, mask in _ends(scored).items()
+            if outcome is not Outcome.CANNOT_JUDGE
+        },
+    )
 
 
-def answers_given(scored: Scored, resamples: int = RESAMPLES) -> dict[str, dict[str, Any]]:
+def answers_given(scored: Scored) -> dict[str, dict[str, Any]]:
     """Returns the branch ``answers`` of a test set: answer → ``cancers``, their share among who gets it."""
-    found = with_intervals(scored, answer_figures, resamples)
+    found = with_intervals(scored, answer_figures)
     return {outcome: {"cancers": figure} for outcome, figure in found.items()}

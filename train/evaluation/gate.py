@@ -19,8 +19,9 @@ from train.evaluation.groups import FEWEST
 from train.evaluation.judging import outcome_of, refused
 from train.evaluation.metrics import (
     RESAMPLES,
+    Figures,
+    Share,
     auc,
-    mean_with_interval,
     share_with_interval,
     wilson,
     with_intervals,
@@ -122,7 +123,7 @@ def _after(before: Answers, after: Answers, by_patient: bool, resamples: int) ->
         refused=after.refused,
     )
 
-    def figures(part: Any) -> dict[str, float]:
+    def figures(part: Any) -> Figures:
         kept, changed = ~part.refused, part.probabilities[:, 0]
         found = auc(part.malignant, changed)
         return {
@@ -130,7 +131,7 @@ def _after(before: Answers, after: Answers, by_patient: bool, resamples: int) ->
             "difference": found - auc(part.malignant, part.malignancy),
             "difference_accepted": auc(part.malignant[kept], changed[kept])
             - auc(part.malignant[kept], part.malignancy[kept]),
-            "refused": float(part.refused.mean()),
+            "refused": Share(part.refused, part.groups),
         }
 
     tree: dict[str, Any] = dict(with_intervals(scored, figures, resamples))
@@ -219,9 +220,7 @@ def several_spots_metrics(
     return tree
 
 
-def bare_skin_metrics(
-    predictor: Looks, subset: Subset, masks: Masks, resamples: int = RESAMPLES
-) -> dict[str, Any]:
+def bare_skin_metrics(predictor: Looks, subset: Subset, masks: Masks) -> dict[str, Any]:
     """Returns how photos of skin without a lesion end in the app.
 
     Nothing here is to be told from cancer: ``cannot_judge`` and ``no_signs`` are both right.
@@ -234,5 +233,5 @@ def bare_skin_metrics(
     tree: dict[str, Any] = {"images": len(ends)}
     for outcome in Outcome:
         mask = np.array([end is outcome for end in ends])
-        tree[str(outcome)] = mean_with_interval(mask, np.array(groups), resamples) if ends else None
+        tree[str(outcome)] = share_with_interval(mask, np.array(groups)) if ends else None
     return tree

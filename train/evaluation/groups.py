@@ -96,10 +96,10 @@ def group_figures(part: Scored, resamples: int = RESAMPLES) -> dict[str, Any]:
     }
     enough = {"sensitivity": cancers >= FEWEST, "specificity": len(part) - cancers >= FEWEST}
     if any(enough.values()):
-        found = with_intervals(part, operating_figures("signs"), resamples)
+        found = with_intervals(part, operating_figures("signs"))
         tree |= {name: found[name] for name, is_enough in enough.items() if is_enough}
     if part.refused is not None and cancers >= FEWEST_FOR_A_PROMISE and enough["specificity"]:
-        tree |= with_intervals(part, missed_figures, resamples)
+        tree |= with_intervals(part, missed_figures)
     if all(enough.values()):
         tree |= with_intervals(part, binary_figures, resamples)
     return tree

@@ -12,7 +12,7 @@ from train.datasets.dataset import Record, Subset
 from train.datasets.masks import Masks, sums_of
 from train.evaluation.answers import Looks
 from train.evaluation.judging import lesion_map
-from train.evaluation.metrics import RESAMPLES, mean_with_interval
+from train.evaluation.metrics import RESAMPLES, mean_with_interval, share_with_interval
 from webapp.photo.imaging import Box
 from webapp.photo.overlay import HEAT_MAP_SIDE
 
@@ -128,20 +128,21 @@ def heat_map_metrics(
     groups = np.array([crop.record.lesion_id for crop in crops])
     cancer = np.array([crop.record.malignant for crop in crops])
 
-    def mean(values: list[float], part: np.ndarray | None = None) -> dict[str, float] | None:
-        chosen = np.ones(len(crops), bool) if part is None else part
-        if not chosen.any():
-            return None
-        return mean_with_interval(np.array(values)[chosen], groups[chosen], resamples)
+    def mean(values: list[float]) -> dict[str, float]:
+        return mean_with_interval(np.array(values), groups, resamples)
 
-    tree["middle_inside"] = mean([float(crop.truth[middle, middle]) for crop in crops])
+    def share(mask: np.ndarray, part: np.ndarray) -> dict[str, float] | None:
+        return share_with_interval(mask[part], groups[part]) if part.any() else None
+
+    everywhere = np.ones(len(crops), bool)
+    tree["middle_inside"] = share(np.array([crop.truth[middle, middle] > 0 for crop in crops]), everywhere)
     tree["lesion_area"] = mean([float(crop.truth.mean()) for crop in crops])
     for name in crops[0].maps:
-        peaks = [float(crop.maps[name].peak) for crop in crops]
+        peaks = np.array([crop.maps[name].peak > 0 for crop in crops])
         tree[name] = {
-            "peak_inside": mean(peaks),
-            "peak_inside_cancer": mean(peaks, cancer),
-            "peak_inside_harmless": mean(peaks, ~cancer),
+            "peak_inside": share(peaks, everywhere),
+            "peak_inside_cancer": share(peaks, cancer),
+            "peak_inside_harmless": share(peaks, ~cancer),
             "energy_inside": mean([crop.maps[name].energy for crop in crops]),
         }
     return tree

@@ -51,20 +51,53 @@ class Scored:
         return len(self.malignancy)
 
 
-Figures = Mapping[str, float]
+@dataclass(frozen=True, eq=False)
+class Share:
+    """A share as a figure: of which photos something holds, ``bool (count,)``, and whose they are.
+
+    Its interval is that of :func:`share_with_interval`, because a bootstrap cannot draw what did not happen.
+    """
+
+    mask: np.ndarray
+    groups: np.ndarray
+
+
+Figures = Mapping[str, float | Share]
 
 
 def with_intervals(
-    scored: Scored, figures: Callable[[Scored], Figures], resamples: int = RESAMPLES, seed: int = 0
+    scored: Scored,
+    figures: Callable[[Scored], Figures],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    centred: bool = False,
 ) -> dict[str, dict[str, float]]:
-    """Computes figures and their 95 % percentile-bootstrap intervals, drawing whole groups.
+    """Computes figures and their 95 % intervals: of shares by :func:`share_with_interval`, of all others by a
+    percentile bootstrap that draws whole groups.
 
     Images of one lesion (or patient) are not independent; drawing them together keeps the
     intervals honest (Efron & Tibshirani 1993, chapter 13).
 
+    Args:
+        scored: What the figures are of.
+        figures: Computes them.
+        resamples: How often to draw.
+        seed: Of the drawing.
+        centred: Takes off what drawing itself adds to a figure that cannot be negative (Efron & Tibshirani,
+            chapter 10). An error that is above 0 by chance grows with each drawing: without this, the
+            interval of a calibration error of .044 on 262 photos began at .049.
+
     Returns:
         ``{name: {"value", "low", "high"}}``.
     """
+    found = figures(scored)
+    tree = {
+        name: share_with_interval(each.mask, each.groups)
+        for name, each in found.items()
+        if isinstance(each, Share)
+    }
+    if len(tree) == len(found):
+        return tree
     names, inverse = np.unique(scored.groups, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
@@ -73,21 +106,18 @@ def with_intervals(
     for _ in range(resamples):
         drawn = np.concatenate([members[i] for i in rng.integers(len(names), size=len(names))])
         for name, value in figures(scored.take(drawn)).items():
-            samples.setdefault(name, []).append(value)
+            if not isinstance(value, Share):
+                samples.setdefault(name, []).append(value)
     return {
-        name: {
-            "value": float(value),
-            "low": _percentile(samples[name], 2.5),
-            "high": _percentile(samples[name], 97.5),
-        }
-        for name, value in figures(scored).items()
+        name: tree[name] if isinstance(value, Share) else _interval(value, samples[name], centred)
+        for name, value in found.items()
     }
 
 
 def mean_with_interval(
     values: np.ndarray, groups: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, float]:
-    """Computes a mean (of a mask: a share) and its interval as :func:`with_intervals` does.
+    """Computes a mean and its interval as :func:`with_intervals` does.
 
     Args:
         values: ``(count,)``.
@@ -115,6 +145,8 @@ def share_with_interval(mask: np.ndarray, groups: np.ndarray) -> dict[str, float
         mask: ``bool (count,)``.
         groups: ``(count,)``: what is one lesion's or one patient's.
     """
+    if not len(mask):
+        return dict.fromkeys(("value", "low", "high"), float("nan"))
     names, inverse = np.unique(groups, return_inverse=True)
     count, share = len(mask), float(np.mean(mask))
     if share in (0.0, 1.0):  # nothing differs between the groups, so each may be worth one photo
@@ -130,16 +162,17 @@ def wilson(successes: float, trials: float) -> dict[str, float]:
     z, n, p = 1.96, trials, successes / trials
     middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    low, high = max(0.0, float((middle - half) / scale)), min(1.0, float((middle + half) / scale))
-    return {"value": p, "low": low, "high": high}
+    # By the last digit, none and all would lie outside.
+    low, high = min(p, float((middle - half) / scale)), max(p, float((middle + half) / scale))
+    return {"value": p, "low": max(0.0, low), "high": min(1.0, high)}
 
 
-def binary_figures(scored: Scored) -> Figures:
+def binary_figures(scored: Scored) -> Mapping[str, float]:
     """Returns the malignancy AUC (area under the ROC curve, cancer against harmless)."""
     return {"malignancy_auc": auc(scored.malignant, scored.malignancy)}
 
 
-def class_figures(scored: Scored) -> Figures:
+def class_figures(scored: Scored) -> Mapping[str, float]:
     """Returns accuracy, balanced accuracy, macro-F1, and the AUCs of malignancy and of melanoma."""
     assert scored.truth is not None and scored.diagnosis is not None and scored.probabilities is not None
     melanoma = CLASSES.index("mel")
@@ -158,8 +191,8 @@ def per_class_figures(scored: Scored) -> Figures:
     figures = {}
     for i, dx in enumerate(CLASSES):
         is_class, said = scored.truth == i, scored.diagnosis == i
-        figures[f"{dx}/recall"] = share(said[is_class])
-        figures[f"{dx}/precision"] = share(is_class[said])
+        figures[f"{dx}/recall"] = Share(said[is_class], scored.groups[is_class])
+        figures[f"{dx}/precision"] = Share(is_class[said], scored.groups[said])
     return figures
 
 
@@ -171,13 +204,18 @@ def half_threshold_figures(scored: Scored) -> Figures:
     right = (scored.malignancy >= 0.5) == scored.malignant
     return {
         "loss": float(log_loss(scored.malignant, scored.malignancy, labels=[False, True])),
-        "accuracy": share(right),
+        "accuracy": Share(right, scored.groups),
         "balanced_accuracy": (share(right[scored.malignant]) + share(right[~scored.malignant])) / 2,
         **binary_figures(scored),
     }
 
 
-def calibration_figures(scored: Scored) -> Figures:
+def calibration_with_intervals(scored: Scored, resamples: int = RESAMPLES) -> dict[str, dict[str, float]]:
+    """Returns :func:`calibration_figures` with intervals from which the drawing's own error is taken."""
+    return with_intervals(scored, calibration_figures, resamples, centred=True)
+
+
+def calibration_figures(scored: Scored) -> Mapping[str, float]:
     """Returns expected calibration errors (15 equal-width bins; Guo et al. 2017).
 
     ``malignancy_ece`` is of the malignancy score; ``class_ece`` of the largest of the seven
@@ -243,10 +281,15 @@ def rounded(tree: Any, digits: int = 5) -> Any:
     return tree
 
 
-def _percentile(values: list[float], percent: float) -> float:
+def _interval(value: float, samples: list[float], centred: bool) -> dict[str, float]:
     # A resample without a single photo of some class has no figure for it.
-    known = [value for value in values if not np.isnan(value)]
-    return float(np.percentile(known, percent)) if known else float("nan")
+    known = np.array([each for each in samples if not np.isnan(each)])
+    if not len(known):
+        return {"value": float(value), "low": float("nan"), "high": float("nan")}
+    low, high = np.percentile(known, (2.5, 97.5))
+    if centred:
+        low, high = np.maximum(0, np.array([low, high]) - known.mean() + value)
+    return {"value": float(value), "low": float(low), "high": float(high)}
 
 
 def auc(positive: np.ndarray, scores: np.ndarray) -> float:

@@ -35,17 +35,17 @@ def outside_metrics(answers: Answers, contract: Contract, resamples: int = RESAM
         "cancers": int(scored.malignant.sum()),
         **with_intervals(scored, class_figures if by_class else binary_figures, resamples),
         "accepted": share_with_interval(~answers.refused, scored.groups),
-        "operating_points": operating_points(scored, limits_of(contract, PhotoKind.DERMATOSCOPE), resamples),
-        "outcomes": outcomes(scored, resamples),
+        "operating_points": operating_points(scored, limits_of(contract, PhotoKind.DERMATOSCOPE)),
+        "outcomes": outcomes(scored),
     }
     if by_class:
-        tree["recall"] = _recalls(scored, resamples)
+        tree["recall"] = _recalls(scored)
         tree["confusion"] = confusion_counts(scored)
     return tree
 
 
-def _recalls(scored: Scored, resamples: int) -> dict[str, Any]:
-    found = with_intervals(scored, per_class_figures, resamples)
+def _recalls(scored: Scored) -> dict[str, Any]:
+    found = with_intervals(scored, per_class_figures)
     return {dx: found[f"{dx}/recall"] for dx in CLASSES}
 
 

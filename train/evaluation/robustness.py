@@ -13,7 +13,15 @@ from tqdm import tqdm
 from train.datasets.dataset import Record, Subset
 from train.datasets.frames import in_true_aspect, seen_square
 from train.evaluation.answers import Answers, Looks, predict_images, scored_malignancy
-from train.evaluation.metrics import RESAMPLES, Scored, auc, mean_with_interval, with_intervals
+from train.evaluation.metrics import (
+    RESAMPLES,
+    Figures,
+    Scored,
+    Share,
+    auc,
+    mean_with_interval,
+    with_intervals,
+)
 from webapp.answer.assessment import Caution
 from webapp.photo.imaging import model_input
 
@@ -126,16 +134,16 @@ def paired_figures(before: Answers, after: Answers, resamples: int = RESAMPLES) 
     )
     both = dataclasses.replace(scored, probabilities=held, limits=None, refused=after.refused)
 
-    def figures(part: Scored) -> dict[str, float]:
+    def figures(part: Scored) -> Figures:
         assert part.probabilities is not None and part.refused is not None
         changed = auc(part.malignant, part.probabilities[:, 0])
         return {
             "malignancy_auc": changed,
             "difference": changed - auc(part.malignant, part.malignancy),
             "mean_absolute_change": float(np.abs(part.probabilities[:, 0] - part.malignancy).mean()),
-            "refused": float(part.refused.mean()),
-            "unusual": float(part.probabilities[:, 1].mean()),
-            "small_spot": float(part.probabilities[:, 2].mean()),
+            "refused": Share(part.refused, part.groups),
+            "unusual": Share(part.probabilities[:, 1] > 0, part.groups),
+            "small_spot": Share(part.probabilities[:, 2] > 0, part.groups),
         }
 
     return with_intervals(both, figures, resamples)

@@ -5,18 +5,35 @@ from typing import Any, Final
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from train.evaluation.decisions import POINTS
 from train.evaluation.metrics import CALIBRATION_BINS, Scored
+from webapp.model.contract import Thresholds
 
 HISTOGRAM_BINS: Final = 20
 CURVE_POINTS: Final = 200  # a picture of 290 pixels shows no more
 
 
-def roc_points(scored: Scored) -> dict[str, list[float]]:
-    """Returns the ROC curve's corner points, rounded to 4 digits."""
+def roc_points(scored: Scored, limits: Thresholds) -> dict[str, Any]:
+    """Returns the ROC curve's corner points and, as ``at``, where on it the limits lie, rounded to 4 digits.
+
+    The app flags more than lies at the limit of ``unsure``: a photo that is unusual, or shows its spot small,
+    too (``operating_points``).
+    """
     if not _both_sides(scored):
-        return {"fpr": [], "tpr": []}
+        return {"fpr": [], "tpr": [], "at": {}}
     fpr, tpr, _ = roc_curve(scored.malignant, scored.malignancy)
-    return {"fpr": fpr.round(4).tolist(), "tpr": tpr.round(4).tolist()}
+    flagged = {point: scored.malignancy >= getattr(limits, point) for point in POINTS}
+    return {
+        "fpr": fpr.round(4).tolist(),
+        "tpr": tpr.round(4).tolist(),
+        "at": {
+            point: {
+                "fpr": round(float(mask[~scored.malignant].mean()), 4),
+                "tpr": round(float(mask[scored.malignant].mean()), 4),
+            }
+            for point, mask in flagged.items()
+        },
+    }
 
 
 def precision_recall_points(scored: Scored) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from train.evaluation.metrics import METRICS
+from train.evaluation.metrics import METRICS, wilson
 from train.report.pictures import FACTORS, pictures
 from webapp.model.labels import CLASSES
 
@@ -84,7 +84,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown from our own JSON
     )
-    environment.filters |= {"percent": percent, "figure": figure}
+    environment.filters |= {"percent": percent, "figure": figure, "of": share_of}
     return environment.get_template(template).render(**values, classes=CLASSES, factors=FACTORS)
 
 
@@ -102,6 +102,11 @@ def render_marked(text: str, values: Mapping[str, Any]) -> str:
 def percent(found: Mapping[str, Any] | None, interval: bool = True) -> str:
     """Formats a share as ``70.8 % (68.1–73.2)``."""
     return _format(found, 100, 1, " %", interval)
+
+
+def share_of(share: float | None, count: int) -> str:
+    """Formats a share of single photos with its interval, as :func:`percent` does."""
+    return "–" if share is None else percent(wilson(share * count, count))
 
 
 def figure(found: Mapping[str, Any] | None) -> str:

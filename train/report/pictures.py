@@ -63,16 +63,12 @@ def _roc(metrics: Metrics) -> Drawn:
         return
     description = "Receiver operating characteristic of the malignancy score. "
     points = []
-    if known := metrics.get("test", {}).get("operating_points"):
-        for name, point in known.items():
-            sensitivity, specificity = point["sensitivity"], point["specificity"]
-            if None in (sensitivity["value"], specificity["value"]):
-                continue
-            points.append((1 - specificity["value"], sensitivity["value"]))
-            description += (
-                f"HAM10000 test, {name}: sensitivity {_percent(sensitivity)}, "
-                f"specificity {_percent(specificity)}. "
-            )
+    for name, point in metrics.get("test", {}).get("roc", {}).get("at", {}).items():
+        points.append((point["fpr"], point["tpr"]))
+        description += (
+            f"HAM10000 test, at the limit of {name}: sensitivity {100 * point['tpr']:.1f} %, "
+            f"specificity {100 * (1 - point['fpr']):.1f} %. "
+        )
     yield (
         "roc",
         plot(
@@ -80,7 +76,7 @@ def _roc(metrics: Metrics) -> Drawn:
             description,
             unit_axis("1 − specificity"),
             unit_axis("sensitivity"),
-            [*series, Series("operating points, HAM10000 test", points, line=False, dots=True)],
+            [*series, Series("limits of signs and unsure, HAM10000 test", points, line=False, dots=True)],
             reference=[(0, 0), (1, 1)],
         ),
     )

@@ -22,7 +22,7 @@ from train.evaluation.metrics import auc, binary_figures, calibration_error, mea
 from train.network.heads import LogisticHead
 from train.network.served import Calibration, Heads, build_served_model, load_heads, save_heads
 from train.steps.cross_fit import refuse_seen, who_answers
-from train.steps.fit_details import fit_details, with_offsets
+from train.steps.fit_details import FittedDetails, fit_details
 from train.steps.fit_heads import Network, PhotoSets, fit_heads, plain_views
 from train.steps.fit_kind_prior import fit_kind_prior
 from train.steps.fit_limits import Sample, choose_limits, shares_hurried
@@ -138,20 +138,15 @@ def calibrate(
             return found
         return with_kind_prior(found, heads.phone.probabilities(each.embeddings), KIND_LIMITS, log_odds)
 
-    details = {PhotoKind.DERMATOSCOPE: _details(seen, as_served(seen), figures, "dermoscopy")}
+    told = {PhotoKind.DERMATOSCOPE: _details(seen, as_served(seen), figures, "dermoscopy")}
     if phone:
         figures["val_phone_auc"] = auc(_malignant(phone.subset), _malignancy(as_served(phone)))
-        details[PhotoKind.PHONE] = _details(phone, as_served(phone), figures, "phone")
-    samples = [
-        _sample(
-            each,
-            as_served(each),
-            heads,
-            PhotoKind.PHONE if each is phone else PhotoKind.DERMATOSCOPE,
-            details if each in (seen, phone) else {},
-        )
-        for each in looked
-    ]
+        told[PhotoKind.PHONE] = _details(phone, as_served(phone), figures, "phone")
+    samples = []
+    for each in looked:
+        kind = PhotoKind.PHONE if each is phone else PhotoKind.DERMATOSCOPE
+        weighed = told[kind].weighed if each in (seen, phone) else None
+        samples.append(_sample(each, as_served(each), heads, kind, weighed))
     limits = choose_limits(samples, log_odds)
     for each, found in zip(looked, samples, strict=True):
         hurried = shares_hurried(found, limits.thresholds[found.kind])
@@ -173,7 +168,7 @@ def calibrate(
         kind_limits=KIND_LIMITS if heads.phone else None,
         gate=gate,
         figures=figures | head_figures,
-        details={kind: found for kind, found in details.items() if found != DetailOffsets()},
+        details={kind: found.offsets for kind, found in told.items() if found.offsets != DetailOffsets()},
         malignancy_log_odds=log_odds,
         limits=limits.table,
     )
@@ -264,7 +259,7 @@ def _kind_prior(
 
 def _details(
     looked: _Looked, probabilities: np.ndarray, figures: dict[str, float], name: str
-) -> DetailOffsets:
+) -> FittedDetails:
     """Fits what age, sex and place tell, and notes what that gains."""
     told = [details_of(record) for record in looked.subset.records]
     truth = looked.subset.classes
@@ -273,7 +268,7 @@ def _details(
     figures[f"val_details_gain_{name}"] = fitted.gain
     malignant = np.isin(truth, MALIGNANT_INDICES)
     figures[f"val_details_auc_{name}"] = auc(malignant, _malignancy(np.exp(fitted.cross_validated)))
-    return fitted.offsets
+    return fitted
 
 
 def _sample(
@@ -281,17 +276,16 @@ def _sample(
     probabilities: np.ndarray,
     heads: Heads,
     kind: PhotoKind,
-    details: Mapping[PhotoKind, DetailOffsets],
+    weighed: np.ndarray | None,
 ) -> Sample:
+    """Returns what limits are chosen from; ``weighed`` where details are known, at home."""
     subset = looked.subset
-    told = [details_of(record) for record in subset.records]
-    weighed = with_offsets(probabilities, told, details[kind]) if kind in details else None
     melanoma = CLASSES.index("mel")
     assert heads.unfamiliarity is not None  # drawn pictures suffice for it
     return Sample(
         name=subset.collection.name,
         kind=kind,
-        home=kind in details,
+        home=weighed is not None,
         malignancy=_malignancy(probabilities),
         malignant=_malignant(subset),
         unfamiliarity=heads.unfamiliarity.score(looked.embeddings),

@@ -43,7 +43,7 @@ from train.evaluation.metrics import (
     RESAMPLES,
     Scored,
     binary_figures,
-    calibration_figures,
+    calibration_with_intervals,
     class_figures,
     confusion_counts,
     half_threshold_figures,
@@ -62,7 +62,7 @@ from train.report.curves import (
     roc_points,
     score_histogram,
 )
-from webapp.model.contract import Contract, PhotoKind
+from webapp.model.contract import Contract, PhotoKind, Thresholds
 from webapp.model.labels import CLASSES
 
 # PAD's own definition counts actinic keratosis as harmless; ours counts it as cancer.
@@ -78,13 +78,14 @@ NO_PHOTOS: Final = {"images": 0, "malignancy_auc": None}
 def dermoscopy_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Returns every figure of a dermoscopy test set with seven classes."""
     scored = scored_classes(answers, contract.decision_weights)
-    per_class = with_intervals(scored, per_class_figures, resamples)
+    limits = limits_of(contract, PhotoKind.DERMATOSCOPE)
+    per_class = with_intervals(scored, per_class_figures)
     counts = Counter(record.dx for record in answers.records)
     return {
         "images": len(scored),
         "lesions": len(set(scored.groups)),
         **with_intervals(scored, class_figures, resamples),
-        **with_intervals(scored, calibration_figures, resamples),
+        **calibration_with_intervals(scored, resamples),
         "binary": with_intervals(scored, half_threshold_figures, resamples),
         "per_class": {
             dx: {
@@ -94,13 +95,13 @@ def dermoscopy_metrics(answers: Answers, contract: Contract, resamples: int = RE
             }
             for dx in CLASSES
         },
-        "operating_points": operating_points(scored, limits_of(contract, PhotoKind.DERMATOSCOPE), resamples),
-        "outcomes": outcomes(scored, resamples),
-        "answers": answers_given(scored, resamples),
+        "operating_points": operating_points(scored, limits),
+        "outcomes": outcomes(scored),
+        "answers": answers_given(scored),
         "groups": by_factor(scored, answers.records, DERMOSCOPY_FACTORS, resamples),
         **_told(answers, contract, PhotoKind.DERMATOSCOPE, resamples),
         "confusion": confusion_counts(scored),
-        **_curves(scored),
+        **_curves(scored, limits),
     }
 
 
@@ -120,20 +121,20 @@ def _told(answers: Answers, contract: Contract, kind: PhotoKind, resamples: int)
     return {
         "with_details": {
             **tree,
-            **with_intervals(scored, calibration_figures, resamples),
-            "outcomes": outcomes(scored, resamples),
-            "answers": answers_given(scored, resamples),
+            **calibration_with_intervals(scored, resamples),
+            "outcomes": outcomes(scored),
+            "answers": answers_given(scored),
             "groups": by_factor(scored, answers.records, factors, resamples),
         }
     }
 
 
-def _curves(scored: Scored) -> dict[str, Any]:
+def _curves(scored: Scored, limits: Thresholds) -> dict[str, Any]:
     calibration = {"bins": reliability_bins(scored)}
     if scored.probabilities is not None:
         calibration["class_bins"] = class_reliability_bins(scored)
     return {
-        "roc": roc_points(scored),
+        "roc": roc_points(scored, limits),
         "precision_recall": precision_recall_points(scored),
         "histogram": score_histogram(scored),
         "calibration": calibration,
@@ -142,7 +143,7 @@ def _curves(scored: Scored) -> dict[str, Any]:
 
 def phone_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Returns the figures of PAD-UFES-20's test patients: both definitions of cancer, and by group."""
-    scored = scored_malignancy(answers, by_patient=True)
+    scored, limits = scored_malignancy(answers, by_patient=True), limits_of(contract, PhotoKind.PHONE)
     keratosis = np.array([record.dx_original == PAD_HARMLESS_KERATOSIS for record in answers.records])
     own = dataclasses.replace(scored, malignant=scored.malignant & ~keratosis)
     skin_types = by_factor(scored, answers.records, {"": skin_type_group}, resamples).get("", {})
@@ -150,15 +151,15 @@ def phone_metrics(answers: Answers, contract: Contract, resamples: int = RESAMPL
         "images": len(scored),
         "patients": len(set(scored.groups)),
         **with_intervals(scored, binary_figures, resamples),
-        **with_intervals(scored, calibration_figures, resamples),
+        **calibration_with_intervals(scored, resamples),
         "pad_definition": with_intervals(own, binary_figures, resamples),
-        "operating_points": operating_points(scored, limits_of(contract, PhotoKind.PHONE), resamples),
-        "outcomes": outcomes(scored, resamples),
-        "answers": answers_given(scored, resamples),
+        "operating_points": operating_points(scored, limits),
+        "outcomes": outcomes(scored),
+        "answers": answers_given(scored),
         **_told(answers, contract, PhotoKind.PHONE, resamples),
         "skin_types": {name: skin_types.get(name, NO_PHOTOS) for name in SKIN_TYPES},
         "groups": by_factor(scored, answers.records, PHONE_FACTORS, resamples),
-        **_curves(scored),
+        **_curves(scored, limits),
     }
 
 
@@ -279,7 +280,7 @@ def measure(
     }
     if masks:
         metrics["heat_map"] = heat_map_metrics(predictor, test, masks, resamples)
-        metrics["gate"]["skin_without_lesion"] = bare_skin_metrics(predictor, test, masks, resamples)
+        metrics["gate"]["skin_without_lesion"] = bare_skin_metrics(predictor, test, masks)
         metrics["gate"]["several_spots"] = several_spots_metrics(predictor, test, masks, SEVERAL_SPOTS)
         metrics["crop_proposal"] = coverage_metrics(predictor, test, masks, resamples)
         metrics["crop_proposal"]["far"] = far_metrics(predictor, drawn(test, FAR_PHOTOS), masks, resamples)
@@ -319,7 +320,6 @@ def measure(
     before = earlier.get("training") if earlier and (continues or not runs) else None
     if before or runs:
         metrics["training"] = history.continued(before, history.training_history(runs))
-    if runs:
         metrics["recipes"] = [
             *(earlier.get("recipes", []) if earlier and before else []),
             *history.recipes(runs),

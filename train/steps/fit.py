@@ -1,7 +1,7 @@
 """Trains a network: one folder a run, a checkpoint each epoch, and a resume that goes on exactly.
 
 The default recipe takes about 50 minutes on two AVX-512 cores when nothing else runs on them. The shipped
-network came out of several runs, each with ``--start`` from the last: ``train/LOG.md`` has their commands.
+network came out of several runs, each with ``--start`` from the one before: ``train/README.md`` has the last.
 """
 
 from collections.abc import Sequence

@@ -48,6 +48,9 @@ class FittedDetails:
     cross_validated: np.ndarray
     """``(count, 7)``: log-probabilities with details, each photo's by a fit without its group, and with the
     intercept, which makes the classes as frequent as they are here."""
+    weighed: np.ndarray
+    """``(count, 7)``: probabilities as the app would give them, each photo's by offsets that were fitted
+    without its group."""
 
 
 def fit_details(
@@ -65,16 +68,17 @@ def fit_details(
     columns = design(details)
     folds = _folds(groups)
     # Against a fit of the intercept alone: else the classes' frequencies would pass for what details tell.
-    before = _loss(_held_out(photo, truth, np.zeros_like(columns), folds, PENALTIES[0]), truth)
-    found: list[tuple[float, float, np.ndarray]] = []
+    before = _loss(_held_out(photo, truth, np.zeros_like(columns), folds, PENALTIES[0])[0], truth)
+    found: list[tuple[float, float, np.ndarray, np.ndarray]] = []
     for penalty in PENALTIES:
-        held_out = _held_out(photo, truth, columns, folds, penalty)
-        found.append((before - _loss(held_out, truth), penalty, held_out))
-    gain, best, held_out = max(found, key=lambda each: each[0])
+        held_out, weighed = _held_out(photo, truth, columns, folds, penalty)
+        found.append((before - _loss(held_out, truth), penalty, held_out, weighed))
+    gain, best, held_out, weighed = max(found, key=lambda each: each[0])
     if gain < LEAST_GAIN:
-        return FittedDetails(DetailOffsets(), 0.0, None, photo)
+        return FittedDetails(DetailOffsets(), 0.0, None, photo, probabilities)
     coefficients, _ = _fit(photo, truth, columns, best)
-    return FittedDetails(_as_offsets(coefficients, columns.sum(axis=0)), float(gain), best, held_out)
+    offsets = _as_offsets(coefficients, columns.sum(axis=0))
+    return FittedDetails(offsets, float(gain), best, held_out, weighed)
 
 
 def design(details: Sequence[Details]) -> np.ndarray:
@@ -93,11 +97,11 @@ def design(details: Sequence[Details]) -> np.ndarray:
     return columns
 
 
-def with_offsets(probabilities: np.ndarray, details: Sequence[Details], offsets: DetailOffsets) -> np.ndarray:
+def with_offsets(probabilities: np.ndarray, columns: np.ndarray, offsets: DetailOffsets) -> np.ndarray:
     """Returns probabilities ``(count, 7)`` with what the details tell, as :func:`webapp.answer.details.weigh`
-    works out one."""
+    works out one; ``columns`` are those of :func:`design`."""
     photo = np.log(np.maximum(probabilities, 1e-12))
-    return np.exp(_normalised(photo + design(details) @ _coefficients(offsets)))
+    return np.exp(_normalised(photo + columns @ _coefficients(offsets)))
 
 
 def _folds(groups: Sequence[str]) -> np.ndarray:
@@ -107,14 +111,17 @@ def _folds(groups: Sequence[str]) -> np.ndarray:
 
 def _held_out(
     photo: np.ndarray, truth: np.ndarray, columns: np.ndarray, folds: np.ndarray, penalty: float
-) -> np.ndarray:
-    """Returns log-probabilities ``(count, 7)``, each photo's by a fit without its group."""
-    held_out = photo.copy()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns log-probabilities with the intercept and probabilities without it, both ``(count, 7)``, each
+    photo's by a fit without its group."""
+    held_out, weighed = np.empty_like(photo), np.empty_like(photo)
     for fold in range(FOLDS):
         fitted, left_out = folds != fold, folds == fold
         coefficients, intercept = _fit(photo[fitted], truth[fitted], columns[fitted], penalty)
         held_out[left_out] = _normalised(photo[left_out] + intercept + columns[left_out] @ coefficients)
-    return held_out
+        offsets = _as_offsets(coefficients, columns.sum(axis=0))
+        weighed[left_out] = with_offsets(np.exp(photo[left_out]), columns[left_out], offsets)
+    return held_out, weighed
 
 
 def _fit(

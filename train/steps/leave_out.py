@@ -24,9 +24,9 @@ from train.evaluation.metrics import (
     RESAMPLES,
     Figures,
     Scored,
+    Share,
     binary_figures,
-    calibration_figures,
-    share,
+    calibration_with_intervals,
     threshold_for_sensitivity,
     with_intervals,
 )
@@ -44,7 +44,8 @@ from webapp.model.labels import CLASSES, MALIGNANT_INDICES
 EVERYTHING: Final = "everything"
 """The name of the network from which nothing was left out."""
 SENSITIVITY: Final = 0.98
-"""What an all-clear may miss of the cancers that calibrate is one in fifty, as in the app."""
+"""Of the cancers that calibrate, an all-clear may miss one in fifty; the app allows home one in forty
+(:data:`train.steps.fit_limits.MISSED_AT_HOME`)."""
 
 
 @dataclass(frozen=True)
@@ -240,13 +241,12 @@ def _scored(probabilities: np.ndarray, subset: Subset) -> Scored:
 
 
 def _figures(asked: Scored, limit: float, both: bool, calibrated: bool, resamples: int) -> dict[str, Any]:
-    def figures(scored: Scored) -> Figures:
-        if calibrated:
-            return binary_figures(scored)
-        missed = {"missed": share(scored.malignancy[scored.malignant] < limit)}
-        if not both:
-            return missed
-        error = calibration_figures(scored)["malignancy_ece"]
-        return {**binary_figures(scored), "malignancy_ece": error, **missed}
+    def missed(scored: Scored) -> Figures:
+        cancers = scored.take(scored.malignant)
+        return {"missed": Share(cancers.malignancy < limit, cancers.groups)}
 
-    return with_intervals(asked, figures, resamples)
+    separates = with_intervals(asked, binary_figures, resamples) if calibrated or both else {}
+    if calibrated:
+        return separates
+    error = calibration_with_intervals(asked, resamples) if both else {}
+    return {**separates, **error, **with_intervals(asked, missed)}

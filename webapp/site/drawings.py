@@ -57,17 +57,21 @@ class Confusion:
     description: str
 
 
-def roc(curve: Mapping[str, Sequence[float]], operating_points: Mapping[str, Any]) -> Roc:
+def roc(curve: Mapping[str, Any], operating_points: Mapping[str, Any]) -> Roc:
     """Draws the receiver operating characteristic.
 
     Args:
-        curve: ``fpr`` and ``tpr``, 0–1, in the same order.
-        operating_points: ``signs`` and ``unsure`` with their ``sensitivity`` and ``specificity``.
+        curve: ``fpr`` and ``tpr``, 0–1, in the same order; and ``at``, where the limits of ``signs`` and
+            ``unsure`` lie on it.
+        operating_points: What the app flags, with its ``sensitivity`` and ``specificity``: stands in for
+            ``at``, which earlier figures do not have.
     """
-    found, mistaken = {}, {}
-    for name in ("signs", "unsure"):
-        found[name] = operating_points[name]["sensitivity"]["value"]
-        mistaken[name] = 1 - operating_points[name]["specificity"]["value"]
+    at = curve.get("at") or {
+        name: {"fpr": 1 - point["specificity"]["value"], "tpr": point["sensitivity"]["value"]}
+        for name, point in operating_points.items()
+    }
+    found = {name: point["tpr"] for name, point in at.items()}
+    mistaken = {name: point["fpr"] for name, point in at.items()}
     return Roc(
         line=_line([_point(x, y) for x, y in zip(curve["fpr"], curve["tpr"], strict=True)]),
         signs=_point(mistaken["signs"], found["signs"]),

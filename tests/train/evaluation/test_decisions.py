@@ -10,7 +10,7 @@ from train.evaluation.decisions import (
     outcomes,
     predictive_values,
 )
-from train.evaluation.metrics import Scored
+from train.evaluation.metrics import Scored, with_intervals
 from webapp.model.contract import Thresholds
 
 LIMITS = Thresholds(signs=0.5, unsure=0.2)
@@ -27,17 +27,20 @@ def scored(malignancy, malignant, refused=None, limits=LIMITS):
     )
 
 
+def values(figures, photos):
+    return {name: found["value"] for name, found in with_intervals(photos, figures).items()}
+
+
 def test_what_is_at_the_threshold_counts_as_flagged():
-    figures = operating_figures("signs")(scored([0.5, 0.4, 0.6, 0.1], [True, True, False, False]))
-    assert figures["sensitivity"] == 0.5
-    assert figures["specificity"] == 0.5
+    found = values(operating_figures("signs"), scored([0.5, 0.4, 0.6, 0.1], [True, True, False, False]))
+    assert found == {"sensitivity": 0.5, "specificity": 0.5}
 
 
 def test_each_photo_is_held_against_its_own_limit():
     photos = scored([0.3, 0.3], [True, True])
     photos.limits[1] = 0.25, 0.1
-    assert operating_figures("signs")(photos)["sensitivity"] == 0.5
-    assert operating_figures("unsure")(photos)["sensitivity"] == 1
+    assert values(operating_figures("signs"), photos)["sensitivity"] == 0.5
+    assert values(operating_figures("unsure"), photos)["sensitivity"] == 1
 
 
 def test_predictive_values_are_bayes():
@@ -47,31 +50,40 @@ def test_predictive_values_are_bayes():
 
 
 def test_rarer_cancers_make_more_false_alarms():
-    point = operating_points(scored([0.9, 0.8, 0.7, 0.1], [True, True, False, False]), LIMITS, 20)["signs"]
-    values = [point["ppv"][prevalence]["value"] for prevalence in ("0.01", "0.05", "0.1", "0.2")]
-    assert values == sorted(values)
-    assert values[0] == pytest.approx(0.01 / (0.01 + 0.5 * 0.99))
+    point = operating_points(scored([0.9, 0.8, 0.7, 0.1], [True, True, False, False]), LIMITS)["signs"]
+    of_flagged = [point["ppv"][prevalence]["value"] for prevalence in ("0.01", "0.05", "0.1", "0.2")]
+    assert of_flagged == sorted(of_flagged)
+    assert of_flagged[0] == pytest.approx(0.01 / (0.01 + 0.5 * 0.99))
     assert point["threshold"] == 0.5
 
 
+def test_that_nothing_was_missed_does_not_say_that_nothing_ever_is():
+    photos = scored([0.9, 0.1] * 20, [True, False] * 20)
+    point = operating_points(photos, LIMITS)["unsure"]
+    for found in (point["sensitivity"], point["npv"]["0.2"], answers_given(photos)["signs"]["cancers"]):
+        assert found["low"] < 0.96
+        assert (found["value"], found["high"]) == (1, 1)
+
+
 def test_every_photo_ends_in_one_outcome_and_refusal_comes_first():
-    figures = outcome_figures(
-        scored([0.9, 0.3, 0.1, 0.9], [True, True, True, True], [False, False, False, True])
+    found = values(
+        outcome_figures, scored([0.9, 0.3, 0.1, 0.9], [True, True, True, True], [False, False, False, True])
     )
     ends = ("signs", "unsure", "no_signs", "cannot_judge")
-    assert [figures[f"cancer/{end}"] for end in ends] == [0.25] * 4
-    assert np.isnan(figures["harmless/signs"])
+    assert [found[f"cancer/{end}"] for end in ends] == [0.25] * 4
+    assert np.isnan(found["harmless/signs"])
 
 
 def test_outcomes_have_intervals():
-    found = outcomes(scored([0.9, 0.1] * 20, [True, False] * 20), 20)
-    assert found["cancer"]["no_signs"] == {"value": 0, "low": 0, "high": 0}
+    found = outcomes(scored([0.9, 0.1] * 20, [True, False] * 20))
+    assert found["cancer"]["no_signs"]["value"] == found["cancer"]["no_signs"]["low"] == 0
+    assert 0.1 < found["cancer"]["no_signs"]["high"] < 0.2
     assert found["harmless"]["no_signs"]["value"] == 1
 
 
 def test_what_an_answer_means_is_counted_among_those_who_get_it():
     photos = scored([0.9, 0.8, 0.3, 0.1], [True, False, False, False], [False, False, False, True])
-    found = answers_given(photos, 20)
+    found = answers_given(photos)
     assert found["signs"]["cancers"]["value"] == 0.5
     assert found["unsure"]["cancers"]["value"] == 0
     assert np.isnan(found["no_signs"]["cancers"]["value"])
@@ -80,4 +92,4 @@ def test_what_an_answer_means_is_counted_among_those_who_get_it():
 
 def test_a_cancer_is_missed_if_it_gets_the_all_clear_not_if_it_is_refused():
     photos = scored([0.1, 0.1, 0.3, 0.1], [True, True, True, False], [False, True, False, False])
-    assert missed_figures(photos) == {"missed": pytest.approx(1 / 3), "spared": 1}
+    assert values(missed_figures, photos) == {"missed": pytest.approx(1 / 3), "spared": 1}

@@ -51,7 +51,7 @@ def test_a_lesion_that_fills_the_frame_leaves_no_bare_skin():
 
 
 def test_bare_skin_without_structure_is_refused_here(spots):
-    found = bare_skin_metrics(DarkPredictor(), *spots, resamples=20)
+    found = bare_skin_metrics(DarkPredictor(), *spots)
     assert found["images"] == 5
     assert found["cannot_judge"]["value"] == 1
     assert found["signs"]["value"] == 0

@@ -1,12 +1,17 @@
+import json
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from train.evaluation.metrics import (
+    METRICS,
     Scored,
     auc,
     binary_figures,
     calibration_figures,
+    calibration_with_intervals,
     class_figures,
     confusion_counts,
     mean_with_interval,
@@ -18,6 +23,7 @@ from train.evaluation.metrics import (
     wilson,
     with_intervals,
 )
+from webapp.model.bundle import BUNDLE_FOLDER
 from webapp.model.labels import CLASSES
 
 
@@ -69,11 +75,13 @@ def test_malignancy_adds_up_the_three_cancer_classes():
 
 
 def test_per_class_recall_and_precision():
-    figures = per_class_figures(seven(["nv", "nv", "mel", "bcc"], ["nv", "mel", "mel", "bcc"]))
-    assert figures["nv/recall"] == 0.5
-    assert figures["mel/precision"] == 0.5
-    assert figures["bcc/recall"] == 1
-    assert np.isnan(figures["df/recall"])
+    scored = seven(["nv", "nv", "mel", "bcc"], ["nv", "mel", "mel", "bcc"])
+    found = with_intervals(scored, per_class_figures)
+    assert found["nv/recall"]["value"] == 0.5
+    assert found["mel/precision"]["value"] == 0.5
+    assert found["bcc/recall"]["value"] == 1
+    assert found["bcc/recall"]["low"] < 0.5, "one of one says little"
+    assert np.isnan(found["df/recall"]["value"])
 
 
 def test_confusion_rows_are_the_truth():
@@ -129,6 +137,37 @@ def test_calibration_error_of_honest_and_of_boastful_scores():
     honest = calibration_figures(binary(list(chances), list(happened)))["malignancy_ece"]
     boastful = calibration_figures(binary(list(chances**0.25), list(happened)))["malignancy_ece"]
     assert honest < 0.02 < boastful
+
+
+def test_the_interval_of_a_calibration_error_holds_it():
+    chances = np.repeat([0.1, 0.3, 0.5, 0.7, 0.9], 40)
+    scored = binary(list(chances), list(np.tile(np.arange(40) / 40, 5) < chances))
+    plain = with_intervals(scored, calibration_figures, 200)["malignancy_ece"]
+    assert plain["value"] == pytest.approx(0, abs=1e-9) and plain["low"] > 0.01, "drawing adds its own error"
+    found = calibration_with_intervals(scored, 200)["malignancy_ece"]
+    assert found["low"] <= found["value"] < found["high"] < plain["high"]
+
+
+def test_every_committed_interval_holds_its_figure():
+    found = 0
+
+    def look(tree: Any, path: str) -> None:
+        nonlocal found
+        if isinstance(tree, dict) and {"value", "low", "high"} <= set(tree):
+            if tree["value"] is not None:
+                found += 1
+                assert tree["low"] <= tree["value"] <= tree["high"], path
+                # A guess that is always the same is the same in every drawing.
+                assert tree["low"] < tree["high"] or "always_benign" in path, path
+        elif isinstance(tree, dict):
+            for name, each in tree.items():
+                look(each, f"{path}.{name}")
+        elif isinstance(tree, list):
+            for each in tree:
+                look(each, path)
+
+    look(json.loads((BUNDLE_FOLDER / METRICS).read_text(encoding="utf-8")), "")
+    assert found > 500
 
 
 def test_auc_is_scikit_learns_with_ties():

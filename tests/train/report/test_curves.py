@@ -9,6 +9,9 @@ from train.report.curves import (
     roc_points,
     score_histogram,
 )
+from webapp.model.contract import Thresholds
+
+LIMITS = Thresholds(signs=0.5, unsure=0.35)
 
 
 def binary(malignancy, malignant):
@@ -29,9 +32,10 @@ def test_class_reliability_is_of_the_likeliest_class():
 
 
 def test_roc_runs_from_corner_to_corner():
-    points = roc_points(binary([0.1, 0.4, 0.35, 0.8], [False, False, True, True]))
+    points = roc_points(binary([0.1, 0.4, 0.35, 0.8], [False, False, True, True]), LIMITS)
     assert (points["fpr"][0], points["tpr"][0]) == (0, 0)
     assert (points["fpr"][-1], points["tpr"][-1]) == (1, 1)
+    assert points["at"] == {"signs": {"fpr": 0, "tpr": 0.5}, "unsure": {"fpr": 0.5, "tpr": 1}}
 
 
 def test_precision_recall_ends_with_every_cancer_found_and_stays_small():
@@ -46,7 +50,7 @@ def test_precision_recall_ends_with_every_cancer_found_and_stays_small():
 
 def test_curves_of_one_side_alone_are_empty():
     benign = binary([0.1, 0.2], [False, False])
-    assert roc_points(benign)["fpr"] == precision_recall_points(benign)["recall"] == []
+    assert roc_points(benign, LIMITS)["fpr"] == precision_recall_points(benign)["recall"] == []
 
 
 def test_histogram_counts_every_photo_once():

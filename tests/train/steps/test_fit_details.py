@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import made_prediction
-from train.steps.fit_details import fit_details, with_offsets
+from train.steps.fit_details import design, fit_details, with_offsets
 from webapp.answer.details import NO_DETAILS, Details, Sex, Site, weigh
 from webapp.model.contract import DetailOffsets
 from webapp.model.labels import CLASSES
@@ -33,11 +33,11 @@ def test_details_that_tell_something_move_the_chance_and_those_left_out_nothing(
     probabilities, truth, details, groups = people(400, tells=0.95)
     fitted = fit_details(probabilities, truth, details, groups)
     assert fitted.gain > 0.05
-    old = with_offsets(probabilities[:1], [Details(80, None, Site.HEAD_NECK)], fitted.offsets)[0]
+    old = with_offsets(probabilities[:1], design([Details(80, None, Site.HEAD_NECK)]), fitted.offsets)[0]
     assert old[BCC] > 0.7
-    by_age_alone = with_offsets(probabilities[:1], [Details(age=80)], fitted.offsets)[0]
+    by_age_alone = with_offsets(probabilities[:1], design([Details(age=80)]), fitted.offsets)[0]
     assert probabilities[0, BCC] < by_age_alone[BCC] < old[BCC]
-    untold = with_offsets(probabilities[:1], [NO_DETAILS], fitted.offsets)
+    untold = with_offsets(probabilities[:1], design([NO_DETAILS]), fitted.offsets)
     assert untold == pytest.approx(probabilities[:1])
 
 
@@ -65,5 +65,5 @@ def test_the_app_adds_the_same():
     told = Details(66, Sex.MALE, Site.HEAD_NECK)
     prediction = made_prediction(0.3)
     by_app = weigh(prediction, told, fitted.offsets).probabilities
-    here = with_offsets(np.array([prediction.probabilities]), [told], fitted.offsets)[0]
+    here = with_offsets(np.array([prediction.probabilities]), design([told]), fitted.offsets)[0]
     assert by_app == pytest.approx(here)

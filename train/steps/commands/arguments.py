@@ -33,24 +33,10 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def add_others(parser: argparse.ArgumentParser) -> None:
     """Adds every other collection of images."""
-    parser.add_argument("--phone", type=Path, help="PAD-UFES-20: smartphone photos, split by patient")
-    parser.add_argument(
-        "--phone-split-file",
-        type=Path,
-        default=splits.PHONE.file,
-        help="their split by patient (default: the committed one)",
-    )
-    parser.add_argument("--natural", type=Path, help="everyday photos that show no lesion")
-    parser.add_argument("--nails", type=Path, help="photos of nails, which are no spot: half to refuse by")
-    parser.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
-    parser.add_argument(
-        "--extra",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="other collections to learn from, but for the part of ISIC 2017 that only measures; without a "
-        "diagnosis, fit needs a teacher for them",
-    )
+    add_phone(parser)
+    add_refused(parser)
+    add_masks(parser)
+    add_extra(parser)
     parser.add_argument(
         "--elsewhere",
         type=Path,
@@ -58,6 +44,40 @@ def add_others(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="collections that the network has not learned from (of ISIC 2017 the part that only measures): "
         "the limits of the answers are chosen on the worst of them",
+    )
+
+
+def add_phone(parser: argparse.ArgumentParser) -> None:
+    """Adds smartphone photos and their split."""
+    parser.add_argument("--phone", type=Path, help="PAD-UFES-20: smartphone photos, split by patient")
+    parser.add_argument(
+        "--phone-split-file",
+        type=Path,
+        default=splits.PHONE.file,
+        help="their split by patient (default: the committed one)",
+    )
+
+
+def add_refused(parser: argparse.ArgumentParser) -> None:
+    """Adds what must be refused."""
+    parser.add_argument("--natural", type=Path, help="everyday photos that show no lesion")
+    parser.add_argument("--nails", type=Path, help="photos of nails, which are no spot: half to refuse by")
+
+
+def add_masks(parser: argparse.ArgumentParser) -> None:
+    """Adds where the lesions are."""
+    parser.add_argument("--masks", type=Path, help="outlines of HAM10000's lesions, a zip of PNGs")
+
+
+def add_extra(parser: argparse.ArgumentParser) -> None:
+    """Adds other collections to learn from."""
+    parser.add_argument(
+        "--extra",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="other collections to learn from, but for the part of ISIC 2017 that only measures; without a "
+        "diagnosis, fit needs a teacher for them",
     )
 
 

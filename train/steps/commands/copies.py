@@ -6,7 +6,7 @@ from pathlib import Path
 from train.datasets import split as splits
 from train.datasets.dataset import open_collection
 from train.datasets.near_copies import NEAR_COPIES, near_copies, write_near_copies
-from train.steps.commands.arguments import Steps, add_data, add_others, extra_collections, part_of
+from train.steps.commands.arguments import Steps, add_data, add_extra, extra_collections, part_of
 
 
 def add_parser(steps: Steps) -> None:
@@ -18,7 +18,7 @@ def add_parser(steps: Steps) -> None:
         "file names (some minutes).",
     )
     add_data(step)
-    add_others(step)
+    add_extra(step)
     step.add_argument(
         "--out", type=Path, default=NEAR_COPIES, help="the file to write (default: the committed one)"
     )

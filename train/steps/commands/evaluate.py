@@ -10,7 +10,9 @@ from train.steps.commands.arguments import (
     Steps,
     add_bundle,
     add_data,
-    add_others,
+    add_masks,
+    add_phone,
+    add_refused,
     everyday_photos,
     nail_photos,
     part_of,
@@ -27,7 +29,9 @@ def add_parser(steps: Steps) -> None:
     )
     add_data(step)
     add_bundle(step)
-    add_others(step)
+    add_phone(step)
+    add_refused(step)
+    add_masks(step)
     add_arguments(step)
     step.add_argument(
         "--run",

@@ -8,7 +8,9 @@ from train.steps.commands.arguments import (
     Steps,
     add_bundle,
     add_data,
-    add_others,
+    add_extra,
+    add_phone,
+    add_refused,
     add_run,
     everyday_photos,
     extra_collections,
@@ -27,7 +29,9 @@ def add_parser(steps: Steps) -> None:
     step = steps.add_parser("export", help="write the bundle")
     add_data(step)
     add_run(step)
-    add_others(step)
+    add_phone(step)
+    add_refused(step)
+    add_extra(step)
     add_bundle(step)
     add_arguments(step)
     step.set_defaults(step=run)

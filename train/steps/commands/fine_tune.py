@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from train.datasets.targets import TARGETS, read_targets, together, write_targets
-from train.steps.commands.arguments import Steps, add_data, add_others, taught_and_untaught
+from train.datasets.targets import read_targets, together, write_targets
+from train.steps.commands.arguments import Steps, add_data, add_extra, add_phone, taught_and_untaught
 
 
 def add_parser(steps: Steps) -> None:
@@ -17,7 +17,8 @@ def add_parser(steps: Steps) -> None:
         "It says how long before it starts, and goes on where it stopped.",
     )
     add_data(step)
-    add_others(step)
+    add_phone(step)
+    add_extra(step)
     step.add_argument("--folds", type=Path, required=True, help="a folder for each fold's answers")
     step.add_argument("--fold-count", type=int, default=5, help="how many (default: %(default)s)")
     step.add_argument("--weights", type=Path, help="the tower's ONNX file (default: the package's)")
@@ -30,9 +31,7 @@ def add_parser(steps: Steps) -> None:
         type=Path,
         help="another teacher's targets, as teach writes them: those written are the mean of both logits",
     )
-    step.add_argument(
-        "--targets", type=Path, default=TARGETS, help="the file to write (default: the committed one)"
-    )
+    step.add_argument("--targets", type=Path, required=True, help="the file to write")
     step.set_defaults(step=run)
 
 

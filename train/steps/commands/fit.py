@@ -9,7 +9,8 @@ from train.network.names import EFFICIENTNETS, SEED_CNN
 from train.steps.commands.arguments import (
     Steps,
     add_data,
-    add_others,
+    add_extra,
+    add_phone,
     add_run,
     extra_collections,
     part_of,
@@ -46,7 +47,8 @@ def add_parser(steps: Steps) -> None:
     add_data(step)
     add_run(step)
     add_recipe(step)
-    add_others(step)
+    add_phone(step)
+    add_extra(step)
     step.add_argument(
         "--all-but",
         type=_fold,

@@ -11,7 +11,8 @@ from train.steps.commands import fit
 from train.steps.commands.arguments import (
     Steps,
     add_data,
-    add_others,
+    add_extra,
+    add_phone,
     extra_collections,
     part_of,
     phone_part,
@@ -31,7 +32,8 @@ def add_parser(steps: Steps) -> None:
         "that was interrupted goes on where it was.",
     )
     add_data(step)
-    add_others(step)
+    add_phone(step)
+    add_extra(step)
     fit.add_way(step)
     step.add_argument(
         "--start", type=Path, help="a finished network to begin with instead of ImageNet's weights"

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from train.datasets.targets import TARGETS, write_targets
-from train.steps.commands.arguments import Steps, add_data, add_others, taught_and_untaught
+from train.datasets.targets import write_targets
+from train.steps.commands.arguments import Steps, add_data, add_extra, add_phone, taught_and_untaught
 
 
 def add_parser(steps: Steps) -> None:
@@ -15,10 +15,14 @@ def add_parser(steps: Steps) -> None:
         "what each says of the photos that it was not shown: the targets that fit learns from (two minutes).",
     )
     add_data(step)
-    add_others(step)
+    add_phone(step)
+    add_extra(step)
     step.add_argument("--features", type=Path, required=True, help="the folder that embed wrote")
     step.add_argument(
-        "--targets", type=Path, default=TARGETS, help="the file to write (default: the committed one)"
+        "--targets",
+        type=Path,
+        required=True,
+        help="the file to write; the committed one holds the mean of these and fine-tune's",
     )
     step.set_defaults(step=run)
 
