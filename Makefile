@@ -6,8 +6,8 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 # Neighbours share servers, photos and imports; who is through helps the others. A third row for two cores computes
-# while another waits for a browser or a clock; the long tests do not wait.
-IN_ROWS := --dist worksteal --numprocesses
+# while another waits for a browser or a clock; the long tests do not wait, and those that need one trained bundle
+# stay together.
 
 .PHONY: run test test-all setup lint lock audit protections load train-smoke report settings screenshots translations bench instances rehearse clean
 
@@ -16,11 +16,11 @@ run: $(VENV)/.serve
 
 # Five minutes on two quiet cores: everything that tells right from wrong.
 test: $(VENV)/.dev
-	$(BIN)/pytest $(IN_ROWS) 3 -m "not slow"
+	$(BIN)/pytest --dist worksteal --numprocesses 3 -m "not slow"
 
 # The rest, which takes longer: the long fuzz, the whole training road, large photos.
 test-all: $(VENV)/.dev
-	$(BIN)/pytest $(IN_ROWS) 2 -m slow
+	$(BIN)/pytest --dist loadgroup --numprocesses 2 -m slow
 
 setup: $(VENV)/.dev
 

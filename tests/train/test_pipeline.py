@@ -23,7 +23,7 @@ from webapp.model.bundle import load_bundle
 from webapp.model.predictor import Predictor
 from webapp.model.runtimes import KerasRuntime, LiteRtRuntime
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow, pytest.mark.xdist_group("bundle")]
 
 RECIPE = ["--stages", "64x2", "--batch-size", "8"]  # from ImageNet: random weights let almost nothing through
 

@@ -11,7 +11,7 @@ from webapp.api.question import AUTO, MAX_PHOTOS
 from webapp.config import Settings
 from webapp.model.labels import CLASSES
 
-VERSION: Final = "1.1"
+VERSION: Final = "1.2"
 """Of this description. The second number rises with each field that is added; the first would need another
 address than ``/api/v1``."""
 
