@@ -251,7 +251,7 @@ def test_the_pictures_are_well_formed_and_the_model_card_shows_them(bundle):
 
 def test_report_renders_readme_and_model_card(bundle):
     readme = (bundle.parent / "README.md").read_text()
-    assert "old" not in readme
+    assert "\nold\n" not in readme
     assert "version 9.9.9" in readme
     assert "70.79 %" in readme
     assert readme.endswith("<!-- end results -->\n")
