@@ -435,6 +435,32 @@ def test_compare_in_words_and_without_numbers(open_page: PageOpener, site: Site)
         assert softened not in page.locator("main").inner_text().lower()
 
 
+UP, SAME, DOWN = "The later answer is more urgent", "Both photos got the same answer", "That takes nothing back"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (kept(-9, "unsure", 19), kept(-2, "unsure", 12), UP),
+        (kept(-9, "unsure", 5), kept(-2, "unsure", 26), DOWN),
+        (kept(-9, "unsure", 5, replaceable=True), kept(-2, "unsure", 26), DOWN),
+        (kept(-9, "unsure", 19), kept(-2, "unsure", 26), SAME),
+        (kept(-9, "signs", 5), kept(-2, "signs", 5), UP),
+        (kept(-9, "signs", 5), kept(-2, "unsure", 5), UP),
+        (kept(-9, "unsure", -2), kept(-2, "signs", 12), DOWN),
+        (kept(-9, "unsure", 5), kept(-2, "signs", 12), UP),
+        (kept(-9, "no_signs"), kept(-2, "no_signs"), SAME),
+    ],
+)
+def test_how_soon_a_doctor_should_see_it_is_compared(
+    open_page: PageOpener, site: Site, before: dict[str, Any], after: dict[str, Any], said: str
+) -> None:
+    page = open_page()
+    spot = a_spot("Heel", before, after)
+    seed(page, site, spot, path=f"/spots/compare#{spot['id']}")
+    expect(page.locator("[data-changes]")).to_contain_text(said)
+
+
 def test_less_urgent_is_no_relief(open_page: PageOpener, site: Site) -> None:
     page = open_page()
     seed(page, site, WATCHED, path=f"/spots/compare#{WATCHED['id']}")
