@@ -17,6 +17,7 @@ const SHOWN = /^image\/(jpeg|png|webp|avif)$/; // by every browser
 const form = document.querySelector("[data-photo-form]");
 const zone = form.querySelector(".drop-zone");
 const label = zone.querySelector("label");
+const tooMany = zone.querySelector("[data-too-many]");
 const button = form.querySelector(".button-main");
 const inputs = [form.elements.photo, form.elements.camera];
 zone.dataset.idle = label.textContent;
@@ -51,9 +52,9 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   showOver(false);
-  put(event.dataTransfer.files[0]);
+  putOne(event.dataTransfer.files);
 });
-document.addEventListener("paste", (event) => put(event.clipboardData.files[0]));
+document.addEventListener("paste", (event) => putOne(event.clipboardData.files));
 
 form.addEventListener("submit", (event) => {
   if (button.ariaDisabled) {
@@ -71,9 +72,8 @@ form.addEventListener("submit", (event) => {
 form.addEventListener("formdata", ({ formData }) => {
   if (!drawn) return;
   formData.set(source.name, drawn.file);
-  if (!framed) return;
-  formData.set("box", inPixels(framed(), drawn));
   formData.set("drawn", `${drawn.width}x${drawn.height}`);
+  if (framed) formData.set("box", inPixels(framed(), drawn));
 });
 
 // Only now has a browser put back what it kept while the person was at the answer. From its history the page
@@ -103,6 +103,12 @@ function giveUp() {
   showWorking(false);
 }
 
+// Of several none is taken: which one is meant nobody can tell.
+function putOne(files) {
+  if (files.length > 1) tooMany.hidden = false;
+  else put(files[0]);
+}
+
 function put(file) {
   if (!file) return;
   setFile(inputs[0], file);
@@ -117,6 +123,7 @@ function setFile(input, file) {
 
 async function take(input) {
   const file = input.files[0];
+  tooMany.hidden = true;
   latest = file;
   source = input;
   drawn = framed = null;
