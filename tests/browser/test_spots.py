@@ -1,6 +1,7 @@
 """My spots: kept on the person's own device, watched over time, and never sent anywhere."""
 
 import base64
+import dataclasses
 import json
 import re
 from collections.abc import Sequence
@@ -23,7 +24,9 @@ from tests.browser.conftest import (
     file,
     press_send,
 )
+from tests.fakes import made_prediction
 from tests.rendered import render_lesion_jpeg
+from tests.webapp.site.test_pages import SMALL
 
 pytestmark = pytest.mark.browser
 
@@ -229,6 +232,33 @@ def test_a_spot_is_checked_again_and_no_server_learns_which(
     (stored,) = page.evaluate(STORED)
     assert len(stored["photos"]) == 3
     assert not any(WARNED["id"] in request for request in sent)
+
+
+def test_a_check_again_keeps_its_spot_in_another_language_and_for_another_photo(
+    open_page: PageOpener, site: Site, photo: bytes
+) -> None:
+    page = open_page()
+    seed(page, site, WARNED)
+    spot = f"#spot={WARNED['id']}"
+    card(page, "Left shoulder").get_by_role("link", name="Check again").click()
+    expect(page.get_by_text("You check “Left shoulder” again.")).to_be_visible()
+    page.locator(".language summary").click()
+    page.get_by_role("link", name="Deutsch").click()
+    expect(page.locator(".again")).to_contain_text("Left shoulder")
+    site.predictor.prediction = dataclasses.replace(made_prediction(0.01), lesion_map=SMALL)
+    page.locator("#photo").set_input_files(file(photo))
+    cropper(page)
+    press_send(page)
+    expect(page.locator(".outcome.unsure")).to_be_visible()
+    for language in page.locator(".language a").all():
+        expect(language).to_have_attribute("href", re.compile(f"{spot}$"))
+    advice = page.locator(".advice a")
+    expect(advice).to_have_count(2)
+    expect(page.locator(".advice a[href='#keep']")).to_have_count(1)
+    another = page.get_by_role("link", name="Anderen Fleck prüfen")
+    expect(another).to_have_attribute("href", "/?lang=de")
+    advice.first.click()
+    expect(page.locator(".again")).to_contain_text("Left shoulder")
 
 
 def test_whatever_is_pressed_no_stored_photo_leaves(open_page: PageOpener, site: Site) -> None:
