@@ -163,7 +163,7 @@ class Settings:
     )
     ratelimit: str = _setting(
         "FLASK_RATELIMIT",
-        "64 per minute; 300 per hour",  # four full forms of /several; one a second, of dozens that two cores answer
+        "64 per minute; 300 per hour",  # four full forms of /several, and one a second of dozens
         _rate,
         "photos that one address may send",
     )

@@ -465,7 +465,11 @@ def test_compare_in_words_and_without_numbers(open_page: PageOpener, site: Site)
         assert softened not in page.locator("main").inner_text().lower()
 
 
-UP, SAME, DOWN = "The later answer is more urgent", "Both photos got the same answer", "That takes nothing back"
+UP, SAME, DOWN = (
+    "The later answer is more urgent",
+    "Both photos got the same answer",
+    "That takes nothing back",
+)
 
 
 @pytest.mark.parametrize(

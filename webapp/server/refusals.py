@@ -28,8 +28,8 @@ _HEADER: Final = r"^%s:[ \t]*([\x20-\x7e]{0,200})"
 class Asked:
     """What is known of a request.
 
-    ``path`` is one of four: ``/api/``, ``/crop``, ``/several`` and ``/``; ``chosen`` the language that its address
-    names; ``languages`` and ``accept`` are the headers Accept-Language and Accept.
+    ``path`` is one of four: ``/api/``, ``/crop``, ``/several`` and ``/``; ``chosen`` the language that its
+    address names; ``languages`` and ``accept`` are the headers Accept-Language and Accept.
     """
 
     path: str = "/"

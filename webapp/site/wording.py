@@ -205,9 +205,7 @@ def place(row: int, column: int) -> str:
     return places[row][column]
 
 
-def error(
-    status: int, code: str | None, max_size: str, several: bool
-) -> tuple[str, str, tuple[str, ...]]:
+def error(status: int, code: str | None, max_size: str, several: bool) -> tuple[str, str, tuple[str, ...]]:
     """Says what went wrong and what to do now.
 
     Args:
@@ -308,8 +306,7 @@ def _errors_of_several(max_size: str, not_kept: str) -> dict[int, tuple[str, str
         ),
         413: (
             _("Too large to send at once"),
-            _("We can take photos up to %(size)s in all. Yours were larger.", size=max_size)
-            + f" {not_kept}",
+            _("We can take photos up to %(size)s in all. Yours were larger.", size=max_size) + f" {not_kept}",
             (fewer, _("Or crop each photo so that it shows only the spot and a little skin around it.")),
         ),
         500: (
