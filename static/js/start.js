@@ -17,6 +17,7 @@ const SHOWN = /^image\/(jpeg|png|webp|avif)$/; // by every browser
 const form = document.querySelector("[data-photo-form]");
 const zone = form.querySelector(".drop-zone");
 const label = zone.querySelector("label");
+const status = zone.querySelector(":scope > [role=status]");
 const tooMany = zone.querySelector("[data-too-many]");
 const button = form.querySelector(".button-main");
 const inputs = [form.elements.photo, form.elements.camera];
@@ -105,8 +106,9 @@ function giveUp() {
 
 // Of several none is taken: which one is meant nobody can tell.
 function putOne(files) {
-  if (files.length > 1) tooMany.hidden = false;
-  else put(files[0]);
+  if (files.length < 2) return put(files[0]);
+  tooMany.hidden = false;
+  status.textContent = tooMany.textContent; // read out from here: what was hidden itself is not everywhere
 }
 
 function put(file) {
@@ -213,7 +215,7 @@ function showWorking(working) {
   if (working === Boolean(button.ariaDisabled)) return;
   zone.classList.toggle("is-working", working);
   zone.querySelector(".working").hidden = !working;
-  zone.querySelector(":scope > [role=status]").textContent = working ? zone.dataset.working : zone.dataset.stopped;
+  status.textContent = working ? zone.dataset.working : zone.dataset.stopped;
   button.textContent = working ? button.dataset.working : button.dataset.idle;
   button.ariaDisabled = working ? "true" : null;
   // Of an answer without a page (204 of a network's own gate) no browser tells.

@@ -106,14 +106,16 @@ def test_paste(open_page: PageOpener, site: Site, photo: bytes) -> None:
 def test_of_several_photos_none_is_taken(open_page: PageOpener, site: Site, photo: bytes, kind: str) -> None:
     page = open_page("desktop")
     page.goto(site.url)
-    said = page.get_by_role("alert")
+    said = page.locator("[data-too-many]")
     hand_over(page, kind, photo, 2)
+    expect(said).to_be_visible()
     expect(said).to_contain_text("Not taken: here we look at one photo at a time.")
+    expect(page.locator(".drop-zone > [role=status]")).to_contain_text("Not taken")
     expect(said.get_by_role("link", name="Many photos at once")).to_have_attribute("href", "/several")
     assert page.locator("#photo").evaluate("input => input.files.length") == 0
     hand_over(page, kind, photo)
     cropper(page)
-    expect(said).to_have_count(0)
+    expect(said).to_be_hidden()
 
 
 @pytest.fixture(scope="module")
