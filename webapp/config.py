@@ -74,7 +74,7 @@ def _rate(text: str) -> str:
     try:
         parse_many(text)
     except ValueError as error:
-        raise ValueError("must be limits such as 30 per minute; 300 per hour") from error
+        raise ValueError("must be limits such as 64 per minute; 300 per hour") from error
     return text
 
 
@@ -162,7 +162,10 @@ class Settings:
         "FLASK_RATELIMIT_ENABLED", True, _switch, "false switches the limit on photos off"
     )
     ratelimit: str = _setting(
-        "FLASK_RATELIMIT", "30 per minute; 300 per hour", _rate, "photos that one address may send"
+        "FLASK_RATELIMIT",
+        "64 per minute; 300 per hour",  # four full forms of /several, and one a second of dozens
+        _rate,
+        "photos that one address may send",
     )
     proxy_hops: int = _setting(
         "FLASK_PROXY_HOPS",

@@ -15,6 +15,7 @@ export async function showAgain(form) {
   const last = spot?.photos.at(-1);
   if (!last) return;
   form.action += location.hash;
+  for (const link of document.querySelectorAll(".language a")) link.hash = location.hash;
 
   const part = document.querySelector("[data-again]").content.firstElementChild.cloneNode(true);
   fill(part, { name: titleOf(spot), last: last.time });

@@ -17,6 +17,8 @@ const SHOWN = /^image\/(jpeg|png|webp|avif)$/; // by every browser
 const form = document.querySelector("[data-photo-form]");
 const zone = form.querySelector(".drop-zone");
 const label = zone.querySelector("label");
+const status = zone.querySelector(":scope > [role=status]");
+const tooMany = zone.querySelector("[data-too-many]");
 const button = form.querySelector(".button-main");
 const inputs = [form.elements.photo, form.elements.camera];
 zone.dataset.idle = label.textContent;
@@ -51,9 +53,9 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   showOver(false);
-  put(event.dataTransfer.files[0]);
+  putOne(event.dataTransfer.files);
 });
-document.addEventListener("paste", (event) => put(event.clipboardData.files[0]));
+document.addEventListener("paste", (event) => putOne(event.clipboardData.files));
 
 form.addEventListener("submit", (event) => {
   if (button.ariaDisabled) {
@@ -71,9 +73,8 @@ form.addEventListener("submit", (event) => {
 form.addEventListener("formdata", ({ formData }) => {
   if (!drawn) return;
   formData.set(source.name, drawn.file);
-  if (!framed) return;
-  formData.set("box", inPixels(framed(), drawn));
   formData.set("drawn", `${drawn.width}x${drawn.height}`);
+  if (framed) formData.set("box", inPixels(framed(), drawn));
 });
 
 // Only now has a browser put back what it kept while the person was at the answer. From its history the page
@@ -103,6 +104,13 @@ function giveUp() {
   showWorking(false);
 }
 
+// Of several none is taken: which one is meant nobody can tell.
+function putOne(files) {
+  if (files.length < 2) return put(files[0]);
+  tooMany.hidden = false;
+  status.textContent = tooMany.textContent; // read out from here: what was hidden itself is not everywhere
+}
+
 function put(file) {
   if (!file) return;
   setFile(inputs[0], file);
@@ -117,6 +125,7 @@ function setFile(input, file) {
 
 async function take(input) {
   const file = input.files[0];
+  tooMany.hidden = true;
   latest = file;
   source = input;
   drawn = framed = null;
@@ -206,7 +215,7 @@ function showWorking(working) {
   if (working === Boolean(button.ariaDisabled)) return;
   zone.classList.toggle("is-working", working);
   zone.querySelector(".working").hidden = !working;
-  zone.querySelector(":scope > [role=status]").textContent = working ? zone.dataset.working : zone.dataset.stopped;
+  status.textContent = working ? zone.dataset.working : zone.dataset.stopped;
   button.textContent = working ? button.dataset.working : button.dataset.idle;
   button.ariaDisabled = working ? "true" : null;
   // Of an answer without a page (204 of a network's own gate) no browser tells.

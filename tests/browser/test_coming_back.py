@@ -63,6 +63,24 @@ def test_what_was_framed_is_framed_again(open_page: PageOpener, site: Site, spot
         expect(page.get_by_role("alert")).to_contain_text("Choose a photo")
 
 
+@pytest.mark.parametrize("framed", [True, False], ids=["framed", "not framed"])
+def test_an_answer_that_is_loaded_again_stands(
+    open_page: PageOpener, site: Site, spot: Path, framed: bool
+) -> None:
+    """The browser sends the form again, without what the script had put in the photo's place."""
+    page = open_page("desktop")
+    if not framed:
+        page.route("**/crop.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto(site.url)
+    page.locator("#photo").set_input_files(spot)
+    expect(page.locator(".crop-frame:not([aria-busy]), .drop-zone > .preview")).to_be_visible()
+    press_send(page)
+    expect(page.locator(".outcome")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("Your browser no longer has this photo")
+    expect(page.get_by_role("alert")).to_contain_text("If you had an answer, its advice still stands.")
+
+
 @contextmanager
 def network_to(url: str) -> Iterator[StallingProxy]:
     """What stands between Chromium and an app."""

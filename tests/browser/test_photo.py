@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,18 +17,22 @@ from tests.browser.conftest import (
     cropper,
     file,
     listening,
+    press_send,
     sent_photo,
 )
 from tests.fakes import FixedPredictor, made_prediction
 from tests.rendered import render_lesion, render_lesion_jpeg, to_bytes
+from tests.webapp.site.test_pages import knowing_bundle
 from webapp.answer.assessment import VERDICTS
 
 pytestmark = pytest.mark.browser
 
-DROP = """([kind, encoded]) => {
+DROP = """([kind, encoded, number]) => {
   const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
   const data = new DataTransfer();
-  data.items.add(new File([bytes], "spot.jpg", { type: "image/jpeg" }));
+  for (let each = 0; each < number; each++) {
+    data.items.add(new File([bytes], `spot${each}.jpg`, { type: "image/jpeg" }));
+  }
   const target = document.querySelector(".drop-zone");
   const how = { bubbles: true, cancelable: true };
   const event = kind === "paste"
@@ -37,9 +42,9 @@ DROP = """([kind, encoded]) => {
 }"""
 
 
-def hand_over(page: Page, kind: str, photo: bytes) -> None:
+def hand_over(page: Page, kind: str, photo: bytes, number: int = 1) -> None:
     """Lets a drag, a drop or a paste happen, as the browser would after a person's hand."""
-    page.evaluate(DROP, [kind, base64.b64encode(photo).decode()])
+    page.evaluate(DROP, [kind, base64.b64encode(photo).decode(), number])
 
 
 def expect_signs(page: Page) -> None:
@@ -94,6 +99,50 @@ def test_paste(open_page: PageOpener, site: Site, photo: bytes) -> None:
     hand_over(page, "paste", photo)
     expect(page.get_by_role("img", name="Preview of your photo")).to_be_visible()
     page.get_by_role("button", name="Check this spot").click()
+    expect_signs(page)
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_of_several_photos_none_is_taken(open_page: PageOpener, site: Site, photo: bytes, kind: str) -> None:
+    page = open_page("desktop")
+    page.goto(site.url)
+    said = page.locator("[data-too-many]")
+    hand_over(page, kind, photo, 2)
+    expect(said).to_be_visible()
+    expect(said).to_contain_text("Not taken: here we look at one photo at a time.")
+    expect(page.locator(".drop-zone > [role=status]")).to_contain_text("Not taken")
+    expect(said.get_by_role("link", name="Many photos at once")).to_have_attribute("href", "/several")
+    assert page.locator("#photo").evaluate("input => input.files.length") == 0
+    hand_over(page, kind, photo)
+    cropper(page)
+    expect(said).to_be_hidden()
+
+
+@pytest.fixture(scope="module")
+def asking() -> Iterator[str]:
+    """The address of an app that asks for age, sex and place."""
+    yield from listening(FixedPredictor(made_prediction(0.9312), knowing_bundle()))
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+def test_a_typing_error_in_a_closed_fold_is_told(
+    open_page: PageOpener, asking: str, photo: bytes, java_script: bool
+) -> None:
+    page = open_page(java_script_enabled=java_script)
+    page.goto(asking)
+    for typed, told in (("abc", True), ("67 ", False)):
+        page.get_by_label("Choose a photo of one spot").set_input_files(file(photo))
+        fold, age = page.locator(".fold-box"), page.get_by_label("Age in years")
+        if not age.is_visible():
+            fold.locator("summary").click()
+        age.fill(typed)
+        fold.locator("summary").click()
+        expect(age).to_be_hidden()
+        press_send(page)
+        if told:
+            expect(page.get_by_role("alert")).to_contain_text("Give the age in whole years")
+            expect(age).to_be_visible()
+            expect(age).to_have_value(typed)
     expect_signs(page)
 
 

@@ -1,6 +1,7 @@
 """My spots: kept on the person's own device, watched over time, and never sent anywhere."""
 
 import base64
+import dataclasses
 import json
 import re
 from collections.abc import Sequence
@@ -23,13 +24,15 @@ from tests.browser.conftest import (
     file,
     press_send,
 )
+from tests.fakes import made_prediction
 from tests.rendered import render_lesion_jpeg
+from tests.webapp.site.test_pages import SMALL
 
 pytestmark = pytest.mark.browser
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SEED = """async ([spots, jpeg]) => {
-  const { merge } = await import("/static/js/spots/store.js");
+  const { merge } = await import("/static/js/spots/merge.js");
   const bytes = Uint8Array.from(atob(jpeg), (letter) => letter.charCodeAt(0)).buffer;
   const full = (photo) => ({ ...photo, jpeg: bytes });
   await merge(spots.map((spot) => ({ ...spot, photos: spot.photos.map(full) })));
@@ -92,6 +95,7 @@ def a_spot(name: str, *photos: dict[str, Any], seen: Sequence[str] = ()) -> dict
         "name": name,
         "place": "trunk",
         "seen": list(seen),
+        "ticked": {},
         "advised": [],
         "photos": own,
     }
@@ -228,6 +232,33 @@ def test_a_spot_is_checked_again_and_no_server_learns_which(
     (stored,) = page.evaluate(STORED)
     assert len(stored["photos"]) == 3
     assert not any(WARNED["id"] in request for request in sent)
+
+
+def test_a_check_again_keeps_its_spot_in_another_language_and_for_another_photo(
+    open_page: PageOpener, site: Site, photo: bytes
+) -> None:
+    page = open_page()
+    seed(page, site, WARNED)
+    spot = f"#spot={WARNED['id']}"
+    card(page, "Left shoulder").get_by_role("link", name="Check again").click()
+    expect(page.get_by_text("You check “Left shoulder” again.")).to_be_visible()
+    page.locator(".language summary").click()
+    page.get_by_role("link", name="Deutsch").click()
+    expect(page.locator(".again")).to_contain_text("Left shoulder")
+    site.predictor.prediction = dataclasses.replace(made_prediction(0.01), lesion_map=SMALL)
+    page.locator("#photo").set_input_files(file(photo))
+    cropper(page)
+    press_send(page)
+    expect(page.locator(".outcome.unsure")).to_be_visible()
+    for language in page.locator(".language a").all():
+        expect(language).to_have_attribute("href", re.compile(f"{spot}$"))
+    advice = page.locator(".advice a")
+    expect(advice).to_have_count(2)
+    expect(page.locator(".advice a[href='#keep']")).to_have_count(1)
+    another = page.get_by_role("link", name="Anderen Fleck prüfen")
+    expect(another).to_have_attribute("href", "/?lang=de")
+    advice.first.click()
+    expect(page.locator(".again")).to_contain_text("Left shoulder")
 
 
 def test_whatever_is_pressed_no_stored_photo_leaves(open_page: PageOpener, site: Site) -> None:
@@ -434,6 +465,38 @@ def test_compare_in_words_and_without_numbers(open_page: PageOpener, site: Site)
         assert softened not in page.locator("main").inner_text().lower()
 
 
+UP, SAME, DOWN, MIXED = (
+    "The later answer is more urgent",
+    "Both photos got the same answer",
+    "That takes nothing back",
+    "Go by the earlier day.",
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (kept(-9, "unsure", 19), kept(-2, "unsure", 12), UP),
+        (kept(-9, "unsure", 5), kept(-2, "unsure", 26), DOWN),
+        (kept(-9, "unsure", 5, replaceable=True), kept(-2, "unsure", 26), DOWN),
+        (kept(-9, "unsure", 19), kept(-2, "unsure", 26), SAME),
+        (kept(-9, "signs", 5), kept(-2, "signs", 5), UP),
+        (kept(-9, "signs", 5), kept(-2, "unsure", 5), MIXED),
+        (kept(-9, "unsure", -2), kept(-2, "signs", 12), MIXED),
+        (kept(-9, "signs", 5), kept(-2, "unsure", 12), DOWN),
+        (kept(-9, "unsure", 5), kept(-2, "signs", 12), UP),
+        (kept(-9, "no_signs"), kept(-2, "no_signs"), SAME),
+    ],
+)
+def test_how_soon_a_doctor_should_see_it_is_compared(
+    open_page: PageOpener, site: Site, before: dict[str, Any], after: dict[str, Any], said: str
+) -> None:
+    page = open_page()
+    spot = a_spot("Heel", before, after)
+    seed(page, site, spot, path=f"/spots/compare#{spot['id']}")
+    expect(page.locator("[data-changes]")).to_contain_text(said)
+
+
 def test_less_urgent_is_no_relief(open_page: PageOpener, site: Site) -> None:
     page = open_page()
     seed(page, site, WATCHED, path=f"/spots/compare#{WATCHED['id']}")
@@ -514,12 +577,86 @@ def test_everything_goes_out_in_one_file_and_comes_back_once(open_page: PageOpen
     assert page.evaluate(STORED) == before
 
 
+def test_an_import_sets_no_tick_again_that_was_taken_back(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    seed(page, site, WARNED)
+    box = page.get_by_label("A doctor has looked at it")
+    box.check()
+    expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Export all").click()
+    box.uncheck()
+    expect(page.locator(".standing time").first).to_have_attribute("datetime", day(13))
+    before = page.evaluate(STORED)
+    page.get_by_label("Import from a file").set_input_files(downloading.value.path())
+    expect(page.get_by_text("New photos: 0. Already here: 2.")).to_be_visible()
+    expect(page.locator(".standing time").first).to_have_attribute("datetime", day(13))
+    assert page.evaluate(STORED) == before, "it changes nothing"
+
+
+OLD, NEW = (day(days) + "T10:00:00Z" for days in (-9, -2))
+OLD_PHOTO, NEW_PHOTO = kept(-9, "signs", 5), kept(-2, "signs", 12)
+OLD_VISIT = {"time": OLD, "due": day(5), "outcome": "signs", "replaceable": False}
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "due", "seen"),
+    [
+        # Each: photos, ticks and visits of deleted photos; here, and in a file of the same spot.
+        pytest.param(([1], [], []), ([1, 2], [NEW], []), day(5), [], id="a newer tick over an open visit"),
+        pytest.param(([1], [OLD], []), ([1, 2], [NEW], []), None, [OLD, NEW], id="a newer warning, ticked"),
+        pytest.param(([1], [OLD], []), ([1, 2], [OLD], []), day(12), [OLD], id="a newer warning, open"),
+        pytest.param(([2], [], []), ([1, 2], [OLD], []), day(12), [OLD], id="an older warning, ticked"),
+        pytest.param(([2], [NEW], []), ([1], [], []), None, [NEW], id="an older warning, open"),
+        pytest.param(([2], [], []), ([1, 2], [NEW], []), day(12), [OLD], id="one tick over new and open"),
+        pytest.param(([0, 2], [], []), ([0], [NEW], []), day(12), [], id="a tick over what is here"),
+        pytest.param(([0], [], []), ([0], [OLD], [OLD_VISIT]), None, [OLD], id="a met visit"),
+        pytest.param(([0], [], []), ([0], [], [OLD_VISIT]), day(5), [], id="an open visit"),
+        pytest.param(([0], [], [OLD_VISIT]), ([0, 1], [OLD], []), day(5), [], id="an open visit's own photo"),
+        pytest.param(([0, 1], [], []), ([0], [NEW], [OLD_VISIT]), day(5), [], id="a photo deleted there"),
+    ],
+)
+def test_an_import_hides_no_visit_that_is_open_here(
+    open_page: PageOpener, site: Site, here: Any, there: Any, due: str | None, seen: list[str]
+) -> None:
+    every = a_spot("Heel", kept(-20, "no_signs"), OLD_PHOTO, NEW_PHOTO)
+    mine, foreign = (
+        every | {"photos": [every["photos"][index] for index in photos], "seen": ticks, "advised": visits}
+        for photos, ticks, visits in (here, there)
+    )
+    page = open_page()
+    seed(page, site, mine)
+    for _again in range(2):  # the second time nothing is new
+        seed(page, site, foreign)
+        if due:
+            expect(page.locator(".standing time").first).to_have_attribute("datetime", due)
+        else:
+            expect(page.get_by_text("Seen by a doctor.")).to_be_visible()
+        (stored,) = page.evaluate(STORED)
+        assert stored["seen"] == seen
+
+
+def test_a_tick_comes_with_the_day_on_which_it_was_set(open_page: PageOpener, site: Site) -> None:
+    page = open_page()
+    every = a_spot("Heel", OLD_PHOTO, NEW_PHOTO)
+    seed(page, site, every | {"photos": every["photos"][1:], "seen": [NEW]})
+    ticked = f"{day(-1)}T09:00:00Z"
+    seed(page, site, every | {"seen": [OLD, NEW], "ticked": {OLD: f"{day(-8)}T09:00:00Z", NEW: ticked}})
+    (stored,) = page.evaluate(STORED)
+    assert stored["seen"] == [NEW] and stored["ticked"] == {}, "the tick that is here covers the older photo"
+    other = a_spot("Knee", OLD_PHOTO, NEW_PHOTO)
+    seed(page, site, other | {"photos": other["photos"][:1], "seen": [OLD]})
+    seed(page, site, other | {"seen": [OLD, NEW], "ticked": {NEW: ticked}})
+    stored = next(spot for spot in page.evaluate(STORED) if spot["name"] == "Knee")
+    assert stored["ticked"] == {NEW: ticked}
+
+
 def test_a_file_that_is_not_ours_changes_nothing(open_page: PageOpener, site: Site) -> None:
     page = open_page()
     seed(page, site, WARNED)
     before = page.evaluate(STORED)
     jpeg = "data:image/jpeg;base64," + base64.b64encode(render_lesion_jpeg(1, 80, 80)).decode()
-    earlier = {name: value for name, value in QUIET.items() if name != "advised"}
+    earlier = {name: value for name, value in QUIET.items() if name not in ("advised", "ticked")}
     photo = {name: value for name, value in QUIET["photos"][0].items() if name != "replaceable"}
     good = {  # as the first version wrote it
         "format": "skin-cancer-detector/my-spots",

@@ -27,6 +27,19 @@ class Message:
 
 PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
     "missing": Message(400, N_("We need a photo"), N_("Choose a photo of one spot, then send it.")),
+    "gone": Message(
+        400,
+        N_("Your browser no longer has this photo"),
+        N_(
+            "Your browser no longer has this photo. Choose it again. "
+            "If you had an answer, its advice still stands."
+        ),
+    ),
+    "two_photos": Message(
+        400,
+        N_("Two photos at once"),
+        N_("You sent two photos, one chosen and one taken. Send one at a time."),
+    ),
     "missing_field": Message(
         400, N_("We need a photo"), N_("Send the photo as multipart/form-data in the field “photo”.")
     ),
@@ -181,7 +194,14 @@ STATUS_MESSAGES: Final[Mapping[int, Message]] = {
             "the spot and a little skin around it, then send it again."
         ),
     ),
-    413: PHOTO_MESSAGES["too_large"],
+    413: Message(
+        413,
+        PHOTO_MESSAGES["too_large"].title,
+        N_(
+            "This request is too large. Crop each photo to the spot and a little skin around it, or send "
+            "fewer at a time."
+        ),
+    ),
     414: Message(
         414, N_("This address is too long"), N_("Open the start page and send the photo from there.")
     ),

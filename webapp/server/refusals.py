@@ -18,6 +18,7 @@ from webapp.server.security import HEADERS
 EXTENSION: Final = "refusal"
 """Under this name the app keeps a function that makes the answer for a status and an :class:`Asked`."""
 
+_PATHS: Final = (b"/crop", b"/several")  # what each page sends to an address of its own
 _LINE: Final = re.compile(rb"^[A-Z]{1,20} (\S*)(?: HTTP/|$)")
 _LANGUAGE: Final = re.compile(rb"[?&]lang=([a-z]{2})(?:&|$)")
 _HEADER: Final = r"^%s:[ \t]*([\x20-\x7e]{0,200})"
@@ -27,8 +28,8 @@ _HEADER: Final = r"^%s:[ \t]*([\x20-\x7e]{0,200})"
 class Asked:
     """What is known of a request.
 
-    ``path`` is one of three: ``/api/``, ``/crop`` and ``/``; ``chosen`` the language that its address
-    names; ``languages`` and ``accept`` are the headers Accept-Language and Accept.
+    ``path`` is one of four: ``/api/``, ``/crop``, ``/several`` and ``/``; ``chosen`` the language that its
+    address names; ``languages`` and ``accept`` are the headers Accept-Language and Accept.
     """
 
     path: str = "/"
@@ -43,7 +44,7 @@ def asked(head: bytes) -> Asked:
     found = _LINE.match(line)
     address = found[1] if found else b""
     bare = address.partition(b"?")[0]
-    path = "/api/" if bare.startswith(b"/api/") else "/crop" if bare == b"/crop" else "/"
+    path = "/api/" if bare.startswith(b"/api/") else bare.decode() if bare in _PATHS else "/"
     found = _LANGUAGE.search(address)
     chosen = found[1].decode() if found else ""
     return Asked(path, chosen, _header(headers, "accept-language"), _header(headers, "accept"))

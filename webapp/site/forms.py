@@ -14,7 +14,7 @@ from webapp.answer.messages import PHOTO_MESSAGES
 from webapp.api.question import read_box
 from webapp.config import current_settings
 from webapp.model.predictor import current_predictor
-from webapp.photo.imaging import Box, BoxOutside, Photo, PhotoError
+from webapp.photo.imaging import Box, BoxOutside, EmptyFile, Photo, PhotoError
 from webapp.server.request_log import note
 from webapp.site import wording
 from webapp.site.languages import gettext
@@ -22,6 +22,16 @@ from webapp.site.languages import gettext
 
 class NoPhoto(PhotoError):
     code = "missing"
+
+
+class PhotoGone(PhotoError):
+    """The page was loaded again: a browser that sends its form once more has only its texts left."""
+
+    code = "gone"
+
+
+class TwoPhotos(PhotoError):
+    code = "two_photos"
 
 
 class FrameDiffers(PhotoError):
@@ -32,7 +42,8 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """One photo, chosen or taken with the phone's camera, three optional answers and three optional details.
 
     ``box`` is filled by the script with which a person crops the photo, and empty without it; ``drawn`` is
-    the width and height, as ``1800x2400``, of the picture in whose pixels the box was set. After a
+    the width and height, as ``1800x2400``, of the picture that the script sends instead of the file, in
+    whose pixels the box was set. After a
     successful validation ``decoded`` is the photo and ``crop`` the part to look at, ``None`` for the
     square in the middle; after a failed one ``status`` is the HTTP status that says why.
     """
@@ -56,8 +67,10 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         """Reads whichever of the two fields is filled."""
         upload = self.photo.data or self.camera.data
         try:
+            if self.photo.data and self.camera.data:  # with the script, the later one replaces the other
+                raise TwoPhotos
             if upload is None:
-                raise NoPhoto
+                raise PhotoGone if self.drawn.data else NoPhoto
             self.crop = read_box(self.box.data) if self.box.data else None
             self.decoded = self._read(upload)
         except PhotoError as error:
@@ -70,6 +83,10 @@ class PhotoForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         """Reads the photo, and makes sure that it is the picture in which the person framed the spot."""
         try:
             photo = read_photo(upload.stream, current_settings(), self.crop)
+        except EmptyFile as error:
+            if self.drawn.data:
+                raise PhotoGone from error
+            raise
         except BoxOutside as error:
             if self.drawn.data:  # the page's script keeps the frame inside of what it drew
                 raise FrameDiffers from error

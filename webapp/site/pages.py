@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
-from flask import url_for
+from flask import request, url_for
 
 from webapp.answer.assessment import Answers
-from webapp.answer.messages import FORM_CODES, PHOTO_MESSAGES
+from webapp.answer.messages import FORM_CODES, PHOTO_MESSAGES, STATUS_MESSAGES
 from webapp.api import openapi
 from webapp.api.question import MAX_PHOTOS
 from webapp.config import Settings, current_settings
@@ -21,8 +21,11 @@ from webapp.site.formats import long_date, megabytes
 from webapp.site.languages import gettext as _
 from webapp.site.languages import made_once
 
-HIDDEN_CODES: Final = FORM_CODES | {"missing", "frame_differs"}
+HIDDEN_CODES: Final = FORM_CODES | {"missing", "gone", "two_photos", "frame_differs"}
 """Refusals that only the page's own form can get."""
+
+SEVERAL: Final = ("views.several", "views.check_several")
+"""Where many photos are sent from, and to."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +117,13 @@ class SpotsPage:
 
 @dataclass(frozen=True)
 class ErrorPage:
-    """What went wrong, and what to do now."""
+    """What went wrong, and what to do now; ``several`` where many photos were sent at once."""
 
     status: int
     title: str
     lead: str
     steps: tuple[str, ...]
+    several: bool
 
 
 def start_page(settings: Settings) -> StartPage:
@@ -160,7 +164,8 @@ def spots_page() -> SpotsPage:
 
 def api_page(settings: Settings) -> ApiPage:
     """Prepares the page about the API."""
-    refusals = sorted((message.status, code, message.sentence) for code, message in PHOTO_MESSAGES.items())
+    messages = [*PHOTO_MESSAGES.items(), ("too_large", STATUS_MESSAGES[413])]
+    refusals = sorted((message.status, code, message.sentence) for code, message in messages)
     return ApiPage(
         address=url_for("api.predict", _external=True),
         description_address=url_for("api.openapi", _external=True),
@@ -180,4 +185,6 @@ def error_page(status: int, code: str | None = None) -> ErrorPage:
         status: The HTTP status, one of ``messages.STATUS_MESSAGES``.
         code: One of ``messages.FORM_CODES`` where a 400 is the form's protection.
     """
-    return ErrorPage(status, *wording.error(status, code, megabytes(current_settings().max_upload_bytes)))
+    several = request.endpoint in SEVERAL
+    max_size = megabytes(current_settings().max_upload_bytes)
+    return ErrorPage(status, *wording.error(status, code, max_size, several), several)

@@ -205,26 +205,32 @@ def place(row: int, column: int) -> str:
     return places[row][column]
 
 
-def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple[str, ...]]:
+def error(status: int, code: str | None, max_size: str, several: bool) -> tuple[str, str, tuple[str, ...]]:
     """Says what went wrong and what to do now.
 
     Args:
         status: The HTTP status, one of ``messages.STATUS_MESSAGES``.
         code: One of ``messages.FORM_CODES`` where a 400 is the form's protection.
         max_size: The largest photo that is taken, as ``15 MB``.
+        several: Whether many photos were sent at once.
 
     Returns:
         Title, explanation and steps.
     """
     not_kept = _("We did not look at your photo and did not keep it.")
     to_start = _("Open the start page and send the photo from there.")
+    again = _("Open the start page again, choose the photo once more and send it from there.")
+    if several:
+        not_kept = _("We did not keep your photos.")
+        again = _("Open “Many photos at once” again, choose the photos once more and send them from there.")
+        to_start = again
     wait = _("Wait a few minutes, then try again.")
     if code in FORM_CODES:
         return (
             _(PHOTO_MESSAGES[code].title),
             _("So that nobody can send photos in your name, we take them from our own form only.")
             + f" {not_kept}",
-            _refused_form(code, to_start),
+            _refused_form(code, to_start, again),
         )
     if code in ("missing_field", "form_too_long"):
         message = PHOTO_MESSAGES[code]
@@ -284,14 +290,38 @@ def error(status: int, code: str | None, max_size: str) -> tuple[str, str, tuple
             (_("Try again in a minute."),),
         ),
     }
+    if several and status in (own := _errors_of_several(max_size, not_kept)):
+        return own[status]
     return _(status_message(status).title), *texts[status]
 
 
-def _refused_form(code: str, to_start: str) -> tuple[str, ...]:
+def _errors_of_several(max_size: str, not_kept: str) -> dict[int, tuple[str, str, tuple[str, ...]]]:
+    fewer = _("Send fewer photos at a time.")
+    return {
+        408: (
+            _("Your photos took too long to reach us"),
+            _("The connection was too slow, or it broke while your photos were on their way.")
+            + f" {not_kept}",
+            (_("Go to where the connection is better, then send the photos again."), fewer),
+        ),
+        413: (
+            _("Too large to send at once"),
+            _("We can take photos up to %(size)s in all. Yours were larger.", size=max_size) + f" {not_kept}",
+            (fewer, _("Or crop each photo so that it shows only the spot and a little skin around it.")),
+        ),
+        500: (
+            _(status_message(500).title),
+            _("Something failed while we worked on them.") + f" {not_kept}",
+            (_("Wait a few minutes, then try again."), _("If it happens again, try other photos.")),
+        ),
+    }
+
+
+def _refused_form(code: str, to_start: str, again: str) -> tuple[str, ...]:
     steps: dict[str, tuple[str, ...]] = {
         "form_expired": (
             _("The form was opened a while ago, and we have started anew since then."),
-            _("Open the start page again, choose the photo once more and send it from there."),
+            again,
         ),
         "form_cookies": (
             _("Allow cookies for this site. We need one to know our own form again, and delete it with it."),

@@ -23,6 +23,8 @@ import { isReplaced, standing, tick, tickedAt, untick, whenToRemind } from "./st
 import { StoreError, change, deletePhoto, deleteSpot, readOne, whenChanged } from "./store.js";
 
 const URGENCY = ["no_signs", "unsure", "signs"];
+// How soon a doctor should see it: ticks and a melanoma's look halve the time of the same answer.
+const patience = ({ time, due }) => (due ? Date.parse(due) - Date.parse(time.slice(0, 10)) : Infinity);
 
 const id = location.hash.slice(1);
 const said = document.querySelector("[data-said]");
@@ -179,9 +181,12 @@ function compare() {
 
 // In words, and never the two numbers: a difference between them can come from light and distance alone.
 function changes(before, after) {
-  const step = Math.sign(URGENCY.indexOf(after.outcome) - URGENCY.indexOf(before.outcome));
-  const down = before.replaceable ? "change-larger" : "change-down"; // to "no signs", which no small spot gets
-  const parts = [copy({ "-1": down, 0: "change-same", 1: "change-up" }[step])];
+  const graver = Math.sign(URGENCY.indexOf(after.outcome) - URGENCY.indexOf(before.outcome));
+  const sooner = Math.sign(patience(before) - patience(after)) || 0;
+  const step = graver * sooner < 0 ? "mixed" : graver || sooner;
+  const larger = before.replaceable && after.outcome === "no_signs"; // which no small spot gets
+  const down = larger ? "change-larger" : "change-down";
+  const parts = [copy({ "-1": down, 0: "change-same", 1: "change-up", mixed: "change-mixed" }[step])];
   const told = toldInWords(Object.fromEntries(Object.entries(after.told).filter(([name]) => !before.told[name])));
   if (told.length) parts.push(fill(copy("change-told"), { told: inList(told) }));
   const [mine, its] = [before, after].map((photo) => JSON.stringify(detailsOf(photo.told)));

@@ -12,8 +12,20 @@ const said = section.querySelector("[data-said]");
 const open = section.querySelector("[data-open]");
 const which = form.elements.spot;
 const answer = JSON.parse(section.dataset.answer);
+const checked = /^#spot=([0-9a-f]{32})$/.exec(location.hash)?.[1]; // from "Check again"
 const photoId = newId(); // pressed twice, it is kept once
 const spotId = newId();
+
+if (checked) {
+  // Whoever takes the photo again, or in another language, still checks the same spot.
+  const ways = document.querySelectorAll(".language a, .advice a:not([href^='#'])");
+  for (const link of ways) {
+    const start = new URL(link.href);
+    start.searchParams.set("again", ""); // at the answer's own address a browser would stay with the answer
+    start.hash = location.hash;
+    link.href = start;
+  }
+}
 
 open.addEventListener("click", async () => {
   say(said, null);
@@ -48,7 +60,6 @@ function offer(spots) {
   form.querySelector("[data-first]").hidden = spots.length > 0;
   form.querySelector("[data-choice]").hidden = !spots.length;
   which.replaceChildren(which.options[0], ...spots.map((spot) => new Option(titleOf(spot), spot.id)));
-  const checked = /^#spot=([0-9a-f]{32})$/.exec(location.hash)?.[1]; // from "Check again"
   which.value = spots.some((spot) => spot.id === checked) ? checked : "";
   form.elements.place.value = answer.told.site ?? "";
   showNew();

@@ -2,9 +2,10 @@
 
 import { remind } from "./calendar.js";
 import { exported, imported } from "./file.js";
+import { merge } from "./merge.js";
 import { copy, fill, letGo, save, say, sayTrouble, showPhoto, showStanding, siteName, titleOf, wireConfirm } from "./show.js";
 import { standing, tick, today, untick, whenToRemind } from "./standing.js";
-import { askToStay, change, deleteAll, merge, readAll, whenChanged } from "./store.js";
+import { askToStay, change, deleteAll, readAll, whenChanged } from "./store.js";
 
 const list = document.querySelector("[data-list]");
 const cards = list.querySelector("[data-cards]");

@@ -10,7 +10,7 @@ export function isoDay(date) {
   return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
 }
 
-const isMet = (spot, photo) => spot.seen.some((time) => time >= photo.time);
+export const isMet = (spot, photo) => spot.seen.some((time) => time >= photo.time);
 
 /**
  * Whether a later "no signs" counts instead: of an answer that was unsure only because the spot was small in its
@@ -26,6 +26,9 @@ const advice = (spot) =>
     .filter((photo) => isMet(spot, photo) || !isReplaced(spot, photo))
     .sort((one, other) => one.time.localeCompare(other.time));
 
+/** The advice of a visit that no tick has met yet. */
+export const unmet = (spot) => advice(spot).filter((photo) => !isMet(spot, photo));
+
 /**
  * Where a spot stands with its doctor.
  *
@@ -39,9 +42,9 @@ const advice = (spot) =>
 export function standing(spot) {
   const advised = advice(spot);
   if (!advised.length) return null;
-  const unmet = advised.filter((photo) => !isMet(spot, photo));
-  if (!unmet.length) return { state: "met", photo: advised.at(-1), due: null, ticked: tickedAt(spot, [...spot.seen].sort().at(-1)) };
-  const photo = unmet.reduce((first, other) => (other.due < first.due ? other : first));
+  const open = unmet(spot);
+  if (!open.length) return { state: "met", photo: advised.at(-1), due: null, ticked: tickedAt(spot, [...spot.seen].sort().at(-1)) };
+  const photo = open.reduce((first, other) => (other.due < first.due ? other : first));
   return { state: photo.due < today() ? "overdue" : "open", photo, due: photo.due, ticked: null };
 }
 

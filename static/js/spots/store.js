@@ -71,7 +71,7 @@ function asStoreError(error) {
 }
 
 /** Does one transaction: all of it or nothing. `work` must not wait for anything but the stores. */
-async function write(work) {
+export async function write(work) {
   const db = await open();
   let transaction;
   try {
@@ -158,33 +158,6 @@ export function deletePhoto(id) {
 
 export function deleteAll() {
   return write((spots, photos) => Promise.all([spots.clear(), photos.clear()]));
-}
-
-/**
- * Adds what is not there yet. A spot that is there keeps its name; the ticks and visits of both count.
- *
- * Returns how many photos were added and how many were there already.
- */
-export function merge(foreign) {
-  return write(async (spots, photos) => {
-    const counts = { added: 0, known: 0 };
-    for (const { photos: itsPhotos, ...spot } of foreign) {
-      const known = (await spots.get(spot.id)) ?? spot;
-      const seen = [...new Set([...known.seen, ...spot.seen])].sort();
-      const ticked = { ...spot.ticked, ...known.ticked };
-      const visits = [...known.advised, ...spot.advised];
-      const advised = [...new Map(visits.map((visit) => [visit.time, visit])).values()];
-      await spots.put({ ...known, seen, ticked, advised });
-      for (const photo of itsPhotos) {
-        if (await photos.getKey(photo.id)) counts.known += 1;
-        else {
-          counts.added += 1;
-          await photos.put({ ...photo, spot: spot.id });
-        }
-      }
-    }
-    return counts;
-  });
 }
 
 /** A random name. Not crypto.randomUUID: browsers have it over https only. */

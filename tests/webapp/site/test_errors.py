@@ -1,13 +1,17 @@
 from http import HTTPStatus
+from io import BytesIO
 
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask, abort
 from flask.testing import FlaskClient
 
+from tests.conftest import AppMaker
 from webapp.answer.messages import FORM_CODES, PHOTO_MESSAGES, STATUS_MESSAGES, status_message
 from webapp.photo.imaging import PhotoError
 from webapp.server.refusals import refusal
+from webapp.site.languages import LANGUAGES
+from webapp.site.pages import error_page
 
 STATUSES = [400, 401, 404, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503]
 
@@ -66,6 +70,48 @@ def test_a_bug_is_logged_and_tells_nobody_anything(
     assert response.status_code == 500
     assert "hunter2" not in response.text and "Traceback" not in response.text
     assert "hunter2" in caplog.text
+
+
+def test_who_sent_many_photos_is_led_back_to_where_they_were_sent_from(make_app: AppMaker) -> None:
+    client = make_app(max_upload_bytes=1000).test_client()
+    data = {"photo": [(BytesIO(b"x" * 40_000), f"{place}.jpg") for place in range(2)]}
+    response = client.post("/several?lang=en", data=data)
+    assert response.status_code == 413
+    page = BeautifulSoup(response.text, "html.parser")
+    said = " ".join(page.select_one("main").get_text(" ").split())  # type: ignore[union-attr]
+    assert "Too large to send at once" in said and "Send fewer photos at a time." in said
+    assert "This photo" not in said and "start page" not in said
+    assert page.select_one('main a[href^="/several"]') and not page.select_one('main a[href="/"]')
+    languages = [str(link["href"]) for link in page.select(".language a")]
+    assert languages == [f"/several?lang={code}" for code in LANGUAGES]
+
+
+@pytest.mark.parametrize("status", [400, 408, 413, 414, 429, 431, 500, 503])
+def test_no_error_of_many_photos_speaks_of_one(app: Flask, status: int) -> None:
+    head = b"POST /several?lang=en HTTP/1.1\r\n"
+    said = refusal(app, HTTPStatus(status), head).partition(b"\r\n\r\n")[2].decode()
+    main = BeautifulSoup(said, "html.parser").select_one("main")
+    assert main is not None and main.select_one('a[href^="/several"]')
+    for wrong in ("your photo ", "the photo ", "This photo", "start page"):
+        assert wrong not in main.get_text(), main.get_text()
+
+
+@pytest.mark.parametrize("code", sorted(FORM_CODES) + ["form_too_long"])
+def test_no_refused_form_of_many_photos_leads_to_the_form_for_one(app: Flask, code: str) -> None:
+    with app.test_request_context("/several", method="POST"):
+        page = error_page(PHOTO_MESSAGES[code].status, code)
+    assert page.several and not any("start page" in step or "the photo " in step for step in page.steps)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_api_says_of_one_photo_and_of_several_what_was_too_large(make_app: AppMaker, number: int) -> None:
+    client = make_app(max_upload_bytes=1000).test_client()
+    data = {"photo": [(BytesIO(b"x" * 80_000), f"{place}.jpg") for place in range(number)]}
+    problem = client.post("/api/v1/predict", data=data).get_json(force=True)
+    assert (problem["status"], problem["code"]) == (413, "too_large")
+    assert problem["detail"].startswith("This request is too large. Crop each photo")
+    assert "send fewer at a time" in problem["detail"]
+    assert problem["detail"] in client.get("/api").text
 
 
 def test_every_reason_for_refusing_a_photo_has_a_message() -> None:

@@ -21,6 +21,7 @@ from tests.webapp.site.test_views import token
 from webapp.answer.record import COLUMNS
 from webapp.api.question import MAX_PHOTOS
 from webapp.model.predictor import Prediction
+from webapp.site.languages import LANGUAGES
 
 
 def send(client: FlaskClient, *files: tuple[bytes, str], **fields: str) -> TestResponse:
@@ -173,6 +174,20 @@ def test_photos_count_one_by_one_for_the_limit(make_app: AppMaker, photo: bytes)
     client = make_app(ratelimit_enabled=True, ratelimit="4 per hour").test_client()
     assert send(client, *[(photo, f"{number}.jpg") for number in range(3)]).status_code == 200
     assert send(client, *[(photo, f"{number}.jpg") for number in range(2)]).status_code == 429
+
+
+def test_four_full_forms_fit_a_minute_of_the_default_limit(make_app: AppMaker) -> None:
+    client = make_app(ratelimit_enabled=True).test_client()
+    small = to_bytes(render_lesion(1, 100, 75), "JPEG")
+    files = [(small, f"{number}.jpg") for number in range(MAX_PHOTOS)]
+    assert [send(client, *files).status_code for _ in range(5)] == [200] * 4 + [429]
+
+
+def test_the_language_menu_of_the_answers_leads_to_many_photos(client: FlaskClient, photo: bytes) -> None:
+    for response in (send(client, (photo, "a.jpg")), send(client, (b"", ""))):
+        page = BeautifulSoup(response.text, "html.parser")
+        languages = [str(link["href"]) for link in page.select(".language a")]
+        assert languages == [f"/several?lang={code}" for code in LANGUAGES]
 
 
 def test_a_form_from_elsewhere_is_refused(make_app: AppMaker, photo: bytes) -> None:

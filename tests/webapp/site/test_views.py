@@ -119,6 +119,22 @@ def test_a_bad_photo_brings_the_form_back_with_the_error_beside_the_field(
     assert page.select_one("input[name=changed][checked]"), "the answers are kept"
 
 
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_form_that_was_sent_again_without_its_photo_takes_no_advice_back(
+    client: FlaskClient, content: bytes | None
+) -> None:
+    """As a browser sends it when an answer is loaded again: the script's texts are there, its file is not."""
+    response = send(client, content, drawn="600x450", box="10,20,310,320")
+    assert response.status_code == 400
+    assert PHOTO_MESSAGES["gone"].sentence in words(parsed(response))
+
+
+def test_of_two_photos_none_is_passed_over(client: FlaskClient, photo: bytes) -> None:
+    response = send(client, photo, camera=(io.BytesIO(photo), "camera.jpg"))
+    assert response.status_code == 400
+    assert PHOTO_MESSAGES["two_photos"].sentence in words(parsed(response))
+
+
 def test_a_truncated_photo_is_named_as_such(client: FlaskClient, photo: bytes) -> None:
     response = send(client, photo[: len(photo) // 2])
     assert response.status_code == 422
