@@ -5,20 +5,19 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
-# Neighbours share servers, photos and imports; who is through helps the others. A third row for two cores computes
-# while another waits for a browser or a clock; the long tests do not wait, and those that need one trained bundle
-# stay together.
 
 .PHONY: run test test-all setup lint lock audit protections load train-smoke report settings screenshots translations bench instances rehearse clean
 
 run: $(VENV)/.serve
 	PORT=$(PORT) $(BIN)/gunicorn wsgi:app
 
-# Five minutes on two quiet cores: everything that tells right from wrong.
+# Five minutes on two quiet cores: everything that tells right from wrong. Neighbours share servers, photos and imports;
+# who is through helps the others. A third row for two cores computes while another waits for a browser or a clock.
 test: $(VENV)/.dev
 	$(BIN)/pytest --dist worksteal --numprocesses 3 -m "not slow"
 
-# The rest, which takes longer: the long fuzz, the whole training road, large photos.
+# The rest, which takes longer: the long fuzz, the whole training road, large photos. These do not wait, and those that
+# need one trained bundle stay together.
 test-all: $(VENV)/.dev
 	$(BIN)/pytest --dist loadgroup --numprocesses 2 -m slow
 

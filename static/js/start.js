@@ -39,6 +39,12 @@ holdPresses(button);
 
 form.querySelector("[role=alert]")?.focus();
 
+const { age } = form.elements;
+if (age) {
+  age.pattern = " *[0-9]{0,3} *"; // before the photo is sent, which would have to be chosen again
+  age.addEventListener("invalid", () => (age.closest("details").open = true)); // else no browser shows why
+}
+
 for (const input of inputs) {
   input.addEventListener("change", () => take(input));
 }

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from train.datasets.dataset import Subset, true_centre_square
 from train.evaluation.judging import outcome_of
-from train.evaluation.metrics import Scored, class_figures, share_with_interval
+from train.evaluation.metrics import auc, mean_recall, share_with_interval
 from webapp.model.bundle import load_bundle
 from webapp.model.labels import CLASSES
 from webapp.model.predictor import Prediction, read_outputs
@@ -69,14 +69,9 @@ def agreement(bundle: Path, subset: Subset) -> dict[str, Any]:
 
 
 def _figures(subset: Subset, predictions: Sequence[Prediction]) -> Mapping[str, float]:
-    records = subset.records
-    return class_figures(
-        Scored(
-            malignant=np.array([record.malignant for record in records]),
-            malignancy=np.array([prediction.malignancy for prediction in predictions]),
-            groups=np.array([record.lesion_id for record in records]),
-            truth=subset.classes,
-            probabilities=np.array([prediction.probabilities for prediction in predictions]),
-            diagnosis=np.array([CLASSES.index(str(prediction.diagnosis)) for prediction in predictions]),
-        )
-    )
+    malignant = np.array([record.malignant for record in subset.records])
+    said = np.array([CLASSES.index(str(prediction.diagnosis)) for prediction in predictions])
+    return {
+        "malignancy_auc": auc(malignant, np.array([prediction.malignancy for prediction in predictions])),
+        "balanced_accuracy": mean_recall(subset.classes, said),
+    }

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 from sklearn.metrics import (
-    accuracy_score,
     confusion_matrix,
     f1_score,
     log_loss,
@@ -84,8 +83,8 @@ def with_intervals(
         resamples: How often to draw.
         seed: Of the drawing.
         centred: Takes off what drawing itself adds to a figure that cannot be negative (Efron & Tibshirani,
-            chapter 10). An error that is above 0 by chance grows with each drawing: without this, the
-            interval of a calibration error of .044 on 262 photos began at .049.
+            chapter 10): without this, the interval of a calibration error of .044 on 262 photos began at
+            .049. What chance adds to the figure itself stays in it.
 
     Returns:
         ``{name: {"value", "low", "high"}}``.
@@ -172,13 +171,13 @@ def binary_figures(scored: Scored) -> Mapping[str, float]:
     return {"malignancy_auc": auc(scored.malignant, scored.malignancy)}
 
 
-def class_figures(scored: Scored) -> Mapping[str, float]:
+def class_figures(scored: Scored) -> Figures:
     """Returns accuracy, balanced accuracy, macro-F1, and the AUCs of malignancy and of melanoma."""
     assert scored.truth is not None and scored.diagnosis is not None and scored.probabilities is not None
     melanoma = CLASSES.index("mel")
     return {
-        "accuracy": accuracy_score(scored.truth, scored.diagnosis),
-        "balanced_accuracy": _mean_recall(scored.truth, scored.diagnosis),
+        "accuracy": Share(scored.truth == scored.diagnosis, scored.groups),
+        "balanced_accuracy": mean_recall(scored.truth, scored.diagnosis),
         "macro_f1": f1_score(scored.truth, scored.diagnosis, average="macro", zero_division=0),
         "melanoma_auc": auc(scored.truth == melanoma, scored.probabilities[:, melanoma]),
         **binary_figures(scored),
@@ -211,8 +210,17 @@ def half_threshold_figures(scored: Scored) -> Figures:
 
 
 def calibration_with_intervals(scored: Scored, resamples: int = RESAMPLES) -> dict[str, dict[str, float]]:
-    """Returns :func:`calibration_figures` with intervals from which the drawing's own error is taken."""
-    return with_intervals(scored, calibration_figures, resamples, centred=True)
+    """Returns :func:`calibration_figures` with the spread of what is measured, see ``centred`` of
+    :func:`with_intervals`, and ``malignancy_ece_by_chance``.
+
+    The figure itself is above 0 by chance, the more the fewer photos there are: that is what would be
+    measured, on average, of the same scores if they all came true.
+    """
+    rng = np.random.default_rng(0)
+    chances = scored.malignancy
+    drawn = [calibration_error(chances, rng.random(len(chances)) < chances) for _ in range(resamples)]
+    found = with_intervals(scored, calibration_figures, resamples, centred=True)
+    return {**found, "malignancy_ece_by_chance": {"value": float(np.mean(drawn))}}
 
 
 def calibration_figures(scored: Scored) -> Mapping[str, float]:
@@ -246,7 +254,7 @@ def threshold_for_sensitivity(scored: Scored, sensitivity: float) -> float:
 def mean_recall_of(scored: Scored, weights: np.ndarray) -> float:
     """Returns the balanced accuracy of the largest of probabilities × weights."""
     assert scored.probabilities is not None and scored.truth is not None
-    return _mean_recall(scored.truth, (scored.probabilities * weights).argmax(axis=1))
+    return mean_recall(scored.truth, (scored.probabilities * weights).argmax(axis=1))
 
 
 def score(
@@ -310,7 +318,13 @@ def share(mask: np.ndarray) -> float:
     return float(mask.mean()) if mask.size else float("nan")
 
 
-def _mean_recall(truth: np.ndarray, said: np.ndarray) -> float:
+def mean_recall(truth: np.ndarray, said: np.ndarray) -> float:
+    """Returns the balanced accuracy: how often, on average over the classes, a photo of one is named so.
+
+    Args:
+        truth: Class indices, ``int (count,)``.
+        said: The same of what the network named.
+    """
     return float(np.mean([np.mean(said[truth == c] == c) for c in np.unique(truth)]))
 
 

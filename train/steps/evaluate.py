@@ -320,10 +320,8 @@ def measure(
     before = earlier.get("training") if earlier and (continues or not runs) else None
     if before or runs:
         metrics["training"] = history.continued(before, history.training_history(runs))
-        metrics["recipes"] = [
-            *(earlier.get("recipes", []) if earlier and before else []),
-            *history.recipes(runs),
-        ]
+        recipes = [*(earlier.get("recipes", []) if earlier and before else []), *history.recipes(runs)]
+        metrics |= {"recipes": recipes} if recipes else {}
     if left_out:
         metrics["left_out"] = dict(left_out)
     if seed_runs:

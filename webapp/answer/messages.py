@@ -29,7 +29,7 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
     "missing": Message(400, N_("We need a photo"), N_("Choose a photo of one spot, then send it.")),
     "gone": Message(
         400,
-        N_("Your browser no longer has this photo"),
+        N_("We need a photo"),
         N_(
             "Your browser no longer has this photo. Choose it again. "
             "If you had an answer, its advice still stands."
@@ -37,7 +37,7 @@ PHOTO_MESSAGES: Final[Mapping[str, Message]] = {
     ),
     "two_photos": Message(
         400,
-        N_("Two photos at once"),
+        N_("We need a photo"),
         N_("You sent two photos, one chosen and one taken. Send one at a time."),
     ),
     "missing_field": Message(

@@ -137,7 +137,8 @@ def caution(assessment: Assessment) -> str:
 
 
 def number_note(assessment: Assessment) -> Notice | None:
-    """Says why the number and the answer do not say the same; ``None`` where they do."""
+    """Says why the number and the answer do not say the same; ``None`` where they do. On a page a person has
+    framed the spot, so that none was left out."""
     if not assessment.cautions:
         return None
     unreliable = _("Do not rely on this number.")
@@ -149,10 +150,6 @@ def number_note(assessment: Assessment) -> Notice | None:
         Caution.SMALL_SPOT: Notice(
             unreliable, _("The spot is small in this photo, so the model saw few of its details.")
         ),
-        Caution.OTHER_SPOT: Notice(
-            _("This number is not the whole answer."),
-            _("It is about one spot in this photo, and there is another."),
-        ),
         Caution.DETAILS: Notice(
             _("This number is not the whole answer."),
             _("We say “no signs” only if it is low with and without age, sex and place."),
@@ -161,7 +158,7 @@ def number_note(assessment: Assessment) -> Notice | None:
             _("This number is not the whole answer."), _("It leaves out what you ticked.")
         ),
     }
-    return notes[assessment.cautions[0]]
+    return notes.get(assessment.cautions[0])
 
 
 def notice(assessment: Assessment, answers: Answers) -> Notice | None:

@@ -42,9 +42,9 @@ def seven(truth: list[str], said: list[str]) -> Scored:
 
 def test_balanced_accuracy_is_the_mean_recall_and_accuracy_is_not():
     scored = seven(["nv", "nv", "nv", "mel"], ["nv", "nv", "nv", "nv"])
-    figures = class_figures(scored)
-    assert figures["accuracy"] == 0.75
-    assert figures["balanced_accuracy"] == 0.5
+    found = with_intervals(scored, class_figures, 20)
+    assert found["accuracy"]["value"] == 0.75
+    assert found["balanced_accuracy"]["value"] == 0.5
 
 
 def test_decision_weights_change_the_diagnosis_and_not_the_malignancy():
@@ -146,6 +146,19 @@ def test_the_interval_of_a_calibration_error_holds_it():
     assert plain["value"] == pytest.approx(0, abs=1e-9) and plain["low"] > 0.01, "drawing adds its own error"
     found = calibration_with_intervals(scored, 200)["malignancy_ece"]
     assert found["low"] <= found["value"] < found["high"] < plain["high"]
+
+
+def test_what_chance_adds_to_a_calibration_error_is_told() -> None:
+    rng = np.random.default_rng(6)
+
+    def measured(count: int) -> tuple[float, float]:
+        chances = rng.random(count)
+        found = calibration_with_intervals(binary(list(chances), list(rng.random(count) < chances)), 20)
+        return found["malignancy_ece"]["value"], found["malignancy_ece_by_chance"]["value"]
+
+    few, by_chance = zip(*(measured(100) for _ in range(20)), strict=True)
+    assert np.mean(few) == pytest.approx(np.mean(by_chance), rel=0.15)
+    assert measured(5000)[1] < 0.25 * np.mean(by_chance)
 
 
 def test_every_committed_interval_holds_its_figure():

@@ -41,6 +41,20 @@ def test_details_that_tell_something_move_the_chance_and_those_left_out_nothing(
     assert untold == pytest.approx(probabilities[:1])
 
 
+def test_what_limits_are_chosen_by_has_not_seen_the_photo():
+    probabilities, truth, details, groups = people(100, tells=0.95)
+    fitted = fit_details(probabilities, truth, details, groups)
+    changed = truth.copy()
+    changed[0] = NV if truth[0] == BCC else BCC
+    again = fit_details(probabilities, changed, details, groups)
+    assert again.penalty == fitted.penalty
+    assert again.weighed[0] == pytest.approx(fitted.weighed[0]), "what it is told nothing of itself"
+    assert np.abs(again.weighed[1:] - fitted.weighed[1:]).max() > 1e-4
+    told = with_offsets(probabilities, design(details), fitted.offsets)
+    assert np.abs(fitted.weighed - told).max() > 1e-3
+    assert fitted.weighed[:, BCC][::2].mean() > 0.7 > 0.3 > fitted.weighed[:, BCC][1::2].mean()
+
+
 def test_details_that_tell_nothing_are_left_out():
     probabilities, truth, details, groups = people(400, tells=0.5)
     fitted = fit_details(probabilities, truth, details, groups)

@@ -69,12 +69,19 @@ def test_another_spot_elsewhere_does_not_widen_the_box() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [(450, 350, 500, 360), (560, 350, 600, 400), (190, 190, 215, 215)],
+    [(450, 350, 500, 360), (560, 350, 600, 400), (175, 100, 188, 113)],
     ids=["less than a place of the map", "cut off", "in the box"],
 )
 def test_only_a_whole_spot_beyond_doubt_outside_of_the_box_is_another(other: Box) -> None:
     found = propose_box(DarkSpots(), photo((600, 450), (100, 100, 160, 160), other))
     assert found is not None and not found.others
+
+
+def test_spots_that_only_the_closer_look_tells_apart_are_two() -> None:
+    pair = (800, 1000, 1100, 1300), (1200, 1000, 1500, 1300)
+    found = propose_box(DarkSpots(), photo((2400, 2400), *pair))
+    assert found is not None and found.others
+    assert found.box[2] < 1350, "the middle of the second"
 
 
 def test_a_large_spot_is_looked_at_once() -> None:
