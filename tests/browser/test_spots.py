@@ -469,7 +469,7 @@ UP, SAME, DOWN, MIXED = (
     "The later answer is more urgent",
     "Both photos got the same answer",
     "That takes nothing back",
-    "Go by the earlier day.",
+    "whichever of the two days comes first",
 )
 
 
