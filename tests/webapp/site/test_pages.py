@@ -654,6 +654,16 @@ def test_another_collection_stands_below_the_test_where_it_was_measured(make_app
     assert "Skin microscope, another collection 0.74 0.70–0.78 961" in words(page.select("table")[1])
 
 
+def test_the_dots_lie_on_the_curve_and_earlier_figures_still_draw_them(make_app: AppMaker) -> None:
+    test = METRICS["test"]
+    curve = {name: points for name, points in test["roc"].items() if name != "at"}
+    earlier = METRICS | {"test": test | {"roc": curve}}
+    for metrics, mistaken in ((METRICS, 28), (earlier, 30)):  # at the limit; flagged by the app in all
+        bundle = dataclasses.replace(made_bundle(), metrics=metrics)
+        page = get(make_app(FixedPredictor(PREDICTIONS[Outcome.SIGNS], bundle)).test_client(), "/about")
+        assert f"at the limit for “unsure” it is 95 and {mistaken}." in str(page)
+
+
 def test_a_figure_that_too_few_photos_tell_is_not_printed(make_app: AppMaker) -> None:
     nothing = {"value": None, "low": None, "high": None}
     kinds = {dx: {"images": 0, "recall": nothing, "precision": nothing} for dx in CLASSES}
